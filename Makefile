@@ -1,0 +1,121 @@
+# Retrace. `make run` and `make check` do everything, set-up included; see README.md.
+# Non-recursive. BUILD=DIR chooses a build directory made by ./configure --build=DIR.
+
+BUILD ?= build
+.DEFAULT_GOAL := all
+
+# Without a configuration the first build makes one; run and check also install what is missing.
+ifeq ($(wildcard $(BUILD)/config.mk),)
+SETUP_GOALS := $(filter run check check-guest bench ci,$(MAKECMDGOALS))
+$(BUILD)/config.mk:
+	./configure --build=$(BUILD) $(if $(SETUP_GOALS),--install-deps) $(CONFIGURE_FLAGS)
+endif
+ifeq ($(filter clean format help,$(MAKECMDGOALS)),)
+include $(BUILD)/config.mk
+endif
+
+PREFIX ?= /usr/local
+VERSION := 0.1
+CPPFLAGS := -I. -I$(BUILD) -DRETRACE_VERSION='"$(VERSION)"' \
+    -DFIRMWARE_DIR='"$(FIRMWARE_DIR)"' -DROM_DIR='"$(abspath $(BUILD)/roms)"'
+
+CORE_DIRS := cpu cpu/fast mmu devices machine disk net debug
+CORE_SRC := $(sort $(foreach d,$(CORE_DIRS),$(wildcard $(d)/*.c)))
+ifneq ($(FAST),yes)
+CORE_SRC := $(filter-out cpu/fast/%,$(CORE_SRC))
+endif
+UI_SRC := $(wildcard ui/*.c)
+ifneq ($(HAVE_SDL),1)
+UI_SRC := $(filter-out ui/sdl%.c,$(UI_SRC))
+endif
+CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
+UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
+
+TEST_SRC := $(filter-out tests/guest/%,$(wildcard tests/*/test_*.c))
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+TEST_LIB_SRC := $(wildcard tests/lib/*.c)
+TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
+
+# -Wconversion where STYLE asks for it
+CONVERSION := $(patsubst %,$(BUILD)/obj/%/%.o,cpu mmu disk)
+$(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
+
+.PHONY: all run check check-unit check-guest bench lint format clean install stress roms help
+all: $(BUILD)/retrace roms
+
+$(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
+	$(CC) $(LDFLAGS) -o $@ $(UI_OBJ) $(BUILD)/libretrace.a $(UI_LIBS) $(LIBS)
+
+$(BUILD)/libretrace.a: $(CORE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $(CORE_OBJ)
+
+$(BUILD)/obj/ui/%.o: ui/%.c $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(UI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(CAPSTONE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) \
+	    $(BUILD)/libretrace.a $(CMOCKA_LIBS) $(CAPSTONE_LIBS) $(LIBS)
+
+$(BUILD)/sst: tests/cpu/sst_main.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a $(wildcard tests/cpu/sst.*)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(TEST_LIB_OBJ) $(BUILD)/libretrace.a $(LIBS)
+
+-include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(TEST_BIN))
+
+# --- our ROMs and boot images, assembled from NASM sources ---
+TOUR_SRC := $(wildcard roms/tour/*.asm roms/tour/*.inc)
+roms: $(BUILD)/roms/tour.img $(BUILD)/roms/linuxboot.bin
+$(BUILD)/roms/tour.img: $(TOUR_SRC)
+	@mkdir -p $(@D)
+	nasm -f bin -Iroms/tour/ -o $@ roms/tour/tour.asm
+$(BUILD)/romsum: tools/romsum.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
+$(BUILD)/roms/linuxboot.bin: roms/linuxboot/linuxboot.asm $(BUILD)/romsum
+	@mkdir -p $(@D)
+	nasm -f bin -Iroms/linuxboot/ -o $@.tmp $<
+	$(BUILD)/romsum $@.tmp
+	mv $@.tmp $@
+
+# --- what people type ---
+run: all
+	$(BUILD)/retrace -fda $(BUILD)/roms/tour.img $(ARGS)
+
+check: all check-unit check-guest
+
+check-unit: $(TEST_BIN) $(BUILD)/sst
+	@if [ "$(HAVE_CMOCKA)" != 1 ]; then echo "check: cmocka is missing; run ./configure --install-deps"; exit 1; fi
+	tests/run-unit.sh $(BUILD) $(TEST_BIN)
+
+check-guest: all
+	tests/guest/run.sh $(BUILD)
+
+bench: all
+	bench/run.sh $(BUILD)
+
+lint:
+	tools/lint.sh $(CPPFLAGS)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -D -m 755 $(BUILD)/retrace $(DESTDIR)$(PREFIX)/bin/retrace
+	install -D -m 644 $(BUILD)/roms/tour.img $(DESTDIR)$(PREFIX)/share/retrace/tour.img
+	install -D -m 644 $(BUILD)/roms/linuxboot.bin $(DESTDIR)$(PREFIX)/share/retrace/linuxboot.bin
+
+stress:
+	./configure --build=build-stress --stress
+	$(MAKE) BUILD=build-stress check
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | clean"

@@ -1,0 +1,42 @@
+/*
+ * What machine to build. Filled by ui/options.c (or a test), copied by machine_new(); strings stay
+ * owned by the caller's arena for the life of the machine.
+ */
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include "cpu/cpu.h"
+
+enum board { BOARD_PC, BOARD_ISAPC };
+
+enum { FLOPPY_DRIVES = 2, SERIAL_PORTS = 2 };
+
+enum { DEFAULT_RAM_MIB = 128, MAX_RAM_MIB = 3072 };
+
+struct machine_config {
+    enum board board;
+    struct cpu_model cpu;
+    enum cpu_core core;
+    uint64_t ram_size;          /* bytes, a multiple of 4096; 64 KiB to MAX_RAM_MIB */
+    const char *bios_path;      /* file to load at the top of memory */
+    const char *vgabios_path;   /* NULL: none */
+    const char *rom_dir;        /* our own ROM images (linuxboot.bin) */
+    const char *floppy_path[FLOPPY_DRIVES]; /* NULL: empty drive */
+    bool floppy_readonly[FLOPPY_DRIVES];
+    bool snapshot;              /* writes go to memory, not to the images */
+    const char *kernel_path, *initrd_path, *append;
+    const char *boot_order;     /* letters: a floppy, c disk, d CD, n network; NULL: board's default */
+    bool boot_menu;
+    uint64_t rtc_base;          /* seconds since 1970-01-01 00:00 at power-on, as the RTC shows it */
+    bool icount_fixed;          /* -icount shift=N: 2^N virtual ns per instruction; else follow the wall clock */
+    unsigned icount_shift;
+    const char *name;           /* for the window title */
+};
+
+/* Defaults: pc, its default CPU, 128 MiB, following the wall clock. */
+void machine_config_init(struct machine_config *cfg);
+
+/* One sentence about what cannot work (too much memory, a kernel on an 8086...). */
+MUST_CHECK enum emu_err machine_config_check(const struct machine_config *cfg, struct error *err);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * A machine: a board (struct pc), its media, its input queue and its run loop. Single-threaded: the
+ * front end calls machine_run() in slices and does host work in between. Two machines can live in
+ * one process.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "disk/blk.h"
+#include "machine/config.h"
+#include "machine/input.h"
+#include "machine/screen.h"
+
+/* What the machine tells the host. Every callback may be NULL. */
+struct machine_host {
+    void *arg;
+    void (*serial_out)(void *arg, unsigned port, uint8_t byte);
+    void (*parallel_out)(void *arg, uint8_t byte);
+    void (*debug_out)(void *arg, uint16_t port, uint8_t byte); /* 0x402, 0xE9 */
+    void (*log_line)(void *arg, const char *line);
+    void (*leds)(void *arg, uint8_t leds); /* keyboard: 1 scroll, 2 num, 4 caps */
+};
+
+/* Why machine_run() came back. */
+enum machine_stop {
+    MACHINE_SLICE,     /* the time or count asked for is reached */
+    MACHINE_BREAK,     /* a breakpoint; the machine is stopped */
+    MACHINE_STOPPED,   /* it is not running (monitor `stop`, -S) */
+    MACHINE_POWEROFF,  /* the guest switched itself off */
+    MACHINE_REBOOT,    /* the guest rebooted and -no-reboot was given */
+    MACHINE_DEAD_IDLE, /* halted with interrupts off and nothing that could wake it */
+};
+
+struct pc;
+
+struct machine {
+    struct machine_config cfg;
+    struct machine_host host;
+    struct pc *pc;
+    struct blk *floppy[FLOPPY_DRIVES]; /* NULL: empty */
+    struct input_log input;
+    uint32_t trace_enabled;   /* log.enabled of every board that is built */
+    bool running;
+    bool no_reboot;
+    uint64_t serial_bytes[SERIAL_PORTS]; /* bytes sent so far (for scripts) */
+};
+
+MUST_CHECK enum emu_err machine_new(const struct machine_config *cfg, const struct machine_host *host,
+                                    struct machine **out, struct error *err);
+void machine_free(struct machine *m);
+
+/* Runs until virtual time `until` (VTIME_NEVER: no limit) or instruction count `until_icount`
+ * (UINT64_MAX: none), whichever is first, or something stops it. With HLT, time jumps ahead to the
+ * next event but never past `until`. Pending input is applied first. */
+enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_icount);
+
+/* Executes exactly n instructions (HLT counts as one) even while stopped. */
+enum machine_stop machine_step(struct machine *m, uint64_t n);
+
+vtime machine_now(const struct machine *m);
+uint64_t machine_icount(const struct machine *m);
+/* True while the CPU is halted and only a timer or input can go on (the host may sleep). */
+bool machine_idle(const struct machine *m);
+/* Virtual time of the next event; VTIME_NEVER if none. */
+vtime machine_next_event(const struct machine *m);
+
+/* Posts an input event (see input.h); it is applied when the machine next runs. */
+MUST_CHECK enum emu_err machine_post(struct machine *m, const struct input_event *ev, struct error *err);
+void machine_key(struct machine *m, uint8_t hid, bool down);
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
+/* Takes as many bytes as the port can hold now; returns how many. */
+size_t machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len);
+
+/* Media. The image is opened (and refused with a sentence) before anything changes. */
+MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
+                                       bool readonly, struct error *err);
+void machine_eject(struct machine *m, unsigned drive);
+/* Writes everything that is buffered to the images. */
+MUST_CHECK enum emu_err machine_flush(struct machine *m, struct error *err);
+
+/* The picture and the text of the screen now. */
+void machine_draw(struct machine *m, struct surface *out);
+/* UTF-8, one line per row, trailing blanks trimmed; false: not in a text mode (buffer says so). */
+bool machine_screen_text(struct machine *m, char *text, size_t len);
+
+/* Hash of the whole machine: devices, CPU, memory blocks. The same on every host. */
+uint64_t machine_hash(struct machine *m);
+
+/* Snapshot file (docs/FORMATS.md). Save: temporary file, fsync, rename. Load: builds a new board,
+ * loads all, checks, then swaps; on error the running machine is untouched. */
+MUST_CHECK enum emu_err machine_save(struct machine *m, const char *path, struct error *err);
+MUST_CHECK enum emu_err machine_load(struct machine *m, const char *path, struct error *err);
+
+#endif
