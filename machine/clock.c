@@ -28,7 +28,7 @@ vtime clock_now(const struct clock *clk)
     return s->anchor_time + scale(s->icount - s->anchor_icount, s->rate, s->anchor_frac, &rest);
 }
 
-static void anchor_here(struct clock *clk)
+void clock_anchor(struct clock *clk)
 {
     struct clock_state *s = &clk->st;
     uint64_t rest;
@@ -39,14 +39,14 @@ static void anchor_here(struct clock *clk)
 
 void clock_set_rate(struct clock *clk, uint64_t rate)
 {
-    anchor_here(clk);
+    clock_anchor(clk);
     clk->st.rate = rate;
     clk->deadline_moved = true;
 }
 
 void clock_skip_to(struct clock *clk, vtime t)
 {
-    anchor_here(clk);
+    clock_anchor(clk);
     if (t > clk->st.anchor_time) {
         clk->st.anchor_time = t;
         clk->st.anchor_frac = 0;

@@ -47,6 +47,10 @@ vtime clock_now(const struct clock *clk);
 /* Sets a new rate from the present instruction on. */
 void clock_set_rate(struct clock *clk, uint64_t rate);
 
+/* Moves the anchor to the present: time does not change, only how it is written down, so that equal
+ * machines have equal clock states (before saving and hashing). */
+void clock_anchor(struct clock *clk);
+
 /* Moves time forward to `t` without executing instructions (HLT); `t` in the past changes nothing. */
 void clock_skip_to(struct clock *clk, vtime t);
 

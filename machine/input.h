@@ -24,6 +24,7 @@ enum input_kind {
 
 struct input_event {
     uint64_t icount; /* when it was applied; set by the machine */
+    vtime when;      /* and the virtual time (while the CPU is halted, time passes without instructions) */
     enum input_kind kind;
     uint8_t a, b;
     int16_t x, y, z;

@@ -10,6 +10,7 @@
 #include "machine/config.h"
 #include "machine/input.h"
 #include "machine/screen.h"
+#include "machine/typist.h"
 
 /* What the machine tells the host. Every callback may be NULL. */
 struct machine_host {
@@ -38,11 +39,15 @@ struct machine {
     struct machine_host host;
     struct pc *pc;
     struct blk *floppy[FLOPPY_DRIVES]; /* NULL: empty */
+    uint8_t floppy_type[FLOPPY_DRIVES]; /* enum floppy_drive_type: fixed when the machine is made */
     struct input_log input;
+    struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
+    size_t serial_taken[SERIAL_PORTS];
+    struct typist typist; /* what scripts and the monitor type */
     uint32_t trace_enabled;   /* log.enabled of every board that is built */
     bool running;
     bool no_reboot;
-    uint64_t serial_bytes[SERIAL_PORTS]; /* bytes sent so far (for scripts) */
+    unsigned mouse_buttons; /* as the monitor last set them */
 };
 
 MUST_CHECK enum emu_err machine_new(const struct machine_config *cfg, const struct machine_host *host,
@@ -68,8 +73,9 @@ vtime machine_next_event(const struct machine *m);
 MUST_CHECK enum emu_err machine_post(struct machine *m, const struct input_event *ev, struct error *err);
 void machine_key(struct machine *m, uint8_t hid, bool down);
 void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
-/* Takes as many bytes as the port can hold now; returns how many. */
-size_t machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len);
+/* Bytes for a serial port; they arrive at the pace of the line. */
+void machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len);
+bool machine_serial_busy(const struct machine *m, unsigned port); /* some are still waiting */
 
 /* Media. The image is opened (and refused with a sentence) before anything changes. */
 MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
@@ -80,7 +86,8 @@ MUST_CHECK enum emu_err machine_flush(struct machine *m, struct error *err);
 
 /* The picture and the text of the screen now. */
 void machine_draw(struct machine *m, struct surface *out);
-/* UTF-8, one line per row, trailing blanks trimmed; false: not in a text mode (buffer says so). */
+/* UTF-8, one line per row, trailing blanks trimmed; false: not in a text mode (the text says so). */
+enum { SCREEN_TEXT_MAX = 40000 };
 bool machine_screen_text(struct machine *m, char *text, size_t len);
 
 /* Hash of the whole machine: devices, CPU, memory blocks. The same on every host. */

@@ -1,10 +1,11 @@
 /*
  * The boards: `pc` (i440FX, PIIX3, PIIX4 PM, PCI) and `isapc`. pc.c is the only file that knows port
- * numbers, IRQ numbers and physical addresses.
+ * numbers, IRQ numbers and physical addresses; pc_firmware.c knows what the firmware is told.
  */
 #ifndef MACHINE_PC_H
 #define MACHINE_PC_H
 
+#include "cpu/cpu.h"
 #include "devices/debugcon.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
@@ -18,12 +19,99 @@
 #include "devices/ns16550.h"
 #include "devices/pci.h"
 #include "devices/piix.h"
+#include "devices/piix_pm.h"
 #include "devices/port61.h"
 #include "devices/port92.h"
 #include "devices/postcode.h"
 #include "devices/ps2_kbd.h"
 #include "devices/ps2_mouse.h"
 #include "devices/vga.h"
+#include "devices/vga_draw.h"
 #include "machine/machine.h"
+
+/* The display adapter as a PCI function: identity, frame buffer and ROM windows. */
+struct vga_pci_state {
+    struct pci_config pci;
+};
+
+struct vga_pci {
+    struct device dev;
+    struct vga_pci_state st;
+    struct pci_function fn;
+};
+
+/* Glue that no chip holds: the OR of the two A20 gates, the coprocessor error latch. */
+struct glue_state {
+    uint8_t a20_8042, a20_port92;
+    uint8_t nmi_enabled; /* port 70 bit 7 clear */
+    uint8_t irq13;
+};
+
+struct glue {
+    struct device dev;
+    struct glue_state st;
+};
+
+struct pc {
+    struct machine *m;
+    struct clock clk;
+    struct log log;
+    struct io_bus io;
+    struct phys *phys;
+    struct cpu cpu;
+    struct i8259 pic[2];
+    struct i8254 pit;
+    struct i8237 dma[2];
+    struct dma_page dma_page;
+    struct mc146818 rtc;
+    struct i8042 kbc;
+    struct ps2_kbd keyboard;
+    struct ps2_mouse mouse;
+    struct port61 port61;
+    struct port92 port92;
+    struct postcode post;
+    struct debugcon debug[2]; /* 0x402, 0xE9 */
+    struct ns16550 serial[SERIAL_PORTS];
+    struct lpt lpt;
+    struct i82077 fdc;
+    struct vga vga;
+    struct fw_cfg fw_cfg;
+    struct pci_host pci;
+    struct i440fx host_bridge;
+    struct piix isa_bridge;
+    struct piix_pm pm;
+    struct vga_pci vga_pci;
+    struct glue glue;
+    struct device *devices; /* in wiring order */
+    struct phys_block *ram, *bios, *vram, *vga_rom;
+    unsigned ram_region, vga_window_region, vga_direct_region, lfb_region, mmio_region, rom_region;
+    unsigned bios_region;
+    struct pci_io_map io_windows;
+    struct pci_io_window pm_window, smb_window;
+    bool reset_requested, poweroff_requested;
+    bool cpu_ready; /* cpu_init() was done: there is something to close */
+};
+
+MUST_CHECK enum emu_err pc_new(struct machine *m, struct pc **out, struct error *err);
+void pc_free(struct pc *pc); /* NULL is nothing */
+void pc_reset(struct pc *pc, enum reset_kind kind);
+
+/* Opens an image as this machine's configuration says (-snapshot); *readonly becomes what it is. */
+MUST_CHECK enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly,
+                                       struct blk **out, struct error *err);
+MUST_CHECK enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, bool readonly,
+                                         struct error *err);
+void pc_eject_floppy(struct pc *pc, unsigned drive);
+
+void pc_power_button(struct pc *pc);
+void pc_pulse_nmi(struct pc *pc);
+void pc_set_trace(struct pc *pc, uint32_t mask); /* bits of enum trace_category */
+
+void pc_print_pic(struct pc *pc, void (*emit)(void *arg, const char *line), void *arg);
+void pc_print_pci(struct pc *pc, void (*emit)(void *arg, const char *line), void *arg);
+
+/* pc_firmware.c: CMOS bytes, fw_cfg items, ROM files. */
+MUST_CHECK enum emu_err pc_load_roms(struct pc *pc, struct error *err);
+MUST_CHECK enum emu_err pc_describe(struct pc *pc, struct error *err);
 
 #endif

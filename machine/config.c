@@ -1,0 +1,28 @@
+/* Configuration: defaults and what cannot work. See config.h. */
+#include "machine/config.h"
+
+enum { MIN_RAM = 64 << 10, MAX_RAM_8086 = 640 << 10, MAX_RAM_286 = 16 << 20 };
+
+void machine_config_init(struct machine_config *cfg)
+{
+    struct error err;
+    *cfg = (struct machine_config){.board = BOARD_PC, .ram_size = (uint64_t)DEFAULT_RAM_MIB << 20};
+    enum emu_err e = cpu_model_parse("pentium2", &cfg->cpu, &err);
+    ASSERT(e == EMU_OK);
+}
+
+enum emu_err machine_config_check(const struct machine_config *cfg, struct error *err)
+{
+    uint64_t max = (uint64_t)MAX_RAM_MIB << 20;
+    if (cfg->ram_size < MIN_RAM)
+        return error_set(err, EMU_ARG, "%llu KiB of memory is too little; give at least 64 KiB (-m 64K)",
+                         (unsigned long long)(cfg->ram_size >> 10));
+    if (cfg->ram_size > max)
+        return error_set(err, EMU_ARG, "%llu MiB of memory is too much; this machine takes at most %d MiB (-m)",
+                         (unsigned long long)(cfg->ram_size >> 20), MAX_RAM_MIB);
+    if (cfg->kernel_path && cfg->cpu.level < CPU_386)
+        return error_set(err, EMU_ARG, "-kernel needs a 386 or later, not a %s; leave -cpu out", cfg->cpu.name);
+    if (cfg->initrd_path && !cfg->kernel_path)
+        return error_set(err, EMU_ARG, "-initrd needs -kernel");
+    return EMU_OK;
+}

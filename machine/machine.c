@@ -1,0 +1,373 @@
+/* The machine: media, input queue, run loop. See machine.h; the board itself is pc.c. */
+#include "machine/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/pc.h"
+
+/* --- construction --- */
+
+/* A drive takes its type from the image that it starts with; drive B: exists if it has one. */
+static enum emu_err choose_drives(struct machine *m, struct error *err)
+{
+    m->floppy_type[0] = FLOPPY_1440K;
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
+        struct blk *image;
+        bool readonly = true;
+        if (!m->cfg.floppy_path[d])
+            continue;
+        enum emu_err e = pc_open_floppy(m, m->cfg.floppy_path[d], &readonly, &image, err);
+        if (e)
+            return e;
+        m->floppy_type[d] = floppy_drive_type_for(image->size);
+        blk_close(image, NULL);
+    }
+    return EMU_OK;
+}
+
+static enum emu_err open_floppies(struct machine *m, struct error *err)
+{
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
+        if (!m->cfg.floppy_path[d])
+            continue;
+        enum emu_err e = machine_insert(m, d, m->cfg.floppy_path[d], m->cfg.floppy_readonly[d], err);
+        if (e)
+            return e;
+    }
+    return EMU_OK;
+}
+
+enum emu_err machine_new(const struct machine_config *cfg, const struct machine_host *host,
+                         struct machine **out, struct error *err)
+{
+    enum emu_err e = machine_config_check(cfg, err);
+    if (e)
+        return e;
+    struct machine *m = calloc(1, sizeof(*m));
+    if (!m)
+        return error_set(err, EMU_NOMEM, "the host is out of memory");
+    m->cfg = *cfg;
+    m->host = *host;
+    m->running = true;
+    e = choose_drives(m, err);
+    if (!e)
+        e = pc_new(m, &m->pc, err);
+    if (!e)
+        e = open_floppies(m, err);
+    if (e) {
+        machine_free(m);
+        return e;
+    }
+    *out = m;
+    return EMU_OK;
+}
+
+void machine_free(struct machine *m)
+{
+    if (!m)
+        return;
+    pc_free(m->pc);
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++)
+        blk_close(m->floppy[d], NULL);
+    input_free(&m->input);
+    typist_free(&m->typist);
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        buf_free(&m->serial_in[i]);
+    free(m);
+}
+
+/* --- input --- */
+
+static void apply_insert(struct machine *m, const struct input_event *ev)
+{
+    struct blk *image = NULL;
+    struct error err;
+    unsigned drive = ev->a;
+    bool readonly = ev->b != 0;
+    enum emu_err e = pc_open_floppy(m, ev->text, &readonly, &image, &err);
+    if (!e)
+        e = pc_insert_floppy(m->pc, drive, image, readonly, &err);
+    if (e) {
+        blk_close(image, NULL);
+        log_guest(&m->pc->log, "floppy", "%s", err.text);
+        return;
+    }
+    blk_close(m->floppy[drive], NULL);
+    m->floppy[drive] = image;
+}
+
+static void apply_eject(struct machine *m, unsigned drive)
+{
+    pc_eject_floppy(m->pc, drive);
+    blk_close(m->floppy[drive], NULL);
+    m->floppy[drive] = NULL;
+}
+
+static void apply_input(struct machine *m, struct input_event *ev)
+{
+    struct pc *pc = m->pc;
+    ev->icount = pc->clk.st.icount;
+    ev->when = clock_now(&pc->clk);
+    if (trace_on(&pc->log, TRACE_INPUT))
+        trace_line(&pc->log, TRACE_INPUT, "kind %d a=%u b=%u x=%d y=%d z=%d value=%llu", ev->kind,
+                   ev->a, ev->b, ev->x, ev->y, ev->z, (unsigned long long)ev->value);
+    switch (ev->kind) {
+    case INPUT_KEY: ps2_kbd_key(&pc->keyboard, ev->a, ev->b != 0); break;
+    case INPUT_MOUSE: ps2_mouse_move(&pc->mouse, ev->x, ev->y, ev->z, ev->a); break;
+    case INPUT_SERIAL: ns16550_receive(&pc->serial[ev->a], ev->b); break;
+    case INPUT_RESET: pc_reset(pc, RESET_HARD); break;
+    case INPUT_POWERDOWN: pc_power_button(pc); break;
+    case INPUT_NMI: pc_pulse_nmi(pc); break;
+    case INPUT_RATE: clock_set_rate(&pc->clk, ev->value); break;
+    case INPUT_INSERT: apply_insert(m, ev); break;
+    case INPUT_EJECT: apply_eject(m, ev->a); break;
+    case INPUT_KINDS: break;
+    }
+}
+
+static void drain_input(struct machine *m)
+{
+    while (m->input.applied < m->input.count)
+        apply_input(m, &m->input.event[m->input.applied++]);
+}
+
+/* Strokes of the typist that are due become input. */
+static void type_due(struct machine *m)
+{
+    vtime now = machine_now(m);
+    while (typist_due(&m->typist) <= now) {
+        struct typist_stroke s = typist_take(&m->typist, now);
+        machine_key(m, s.hid, s.down);
+    }
+}
+
+enum emu_err machine_post(struct machine *m, const struct input_event *ev, struct error *err)
+{
+    return input_post(&m->input, ev, err);
+}
+
+/* Input that may be lost when the host has no memory, as a key is when a buffer is full. */
+static void post(struct machine *m, struct input_event ev)
+{
+    struct error err;
+    if (machine_post(m, &ev, &err))
+        log_guest(&m->pc->log, "input", "%s", err.text);
+}
+
+void machine_key(struct machine *m, uint8_t hid, bool down)
+{
+    post(m, (struct input_event){.kind = INPUT_KEY, .a = hid, .b = down});
+}
+
+static int16_t clamp16(int v)
+{
+    return (int16_t)(v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v);
+}
+
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+    post(m, (struct input_event){.kind = INPUT_MOUSE, .a = (uint8_t)buttons, .x = clamp16(dx),
+                                 .y = clamp16(dy), .z = clamp16(dz)});
+}
+
+void machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len)
+{
+    buf_put(&m->serial_in[port], data, len);
+}
+
+bool machine_serial_busy(const struct machine *m, unsigned port)
+{
+    return m->serial_taken[port] < m->serial_in[port].len;
+}
+
+/* Gives each UART that can take one its next byte; the end of that byte's transmission is a deadline
+ * of the UART, so the next one follows in time. */
+static void feed_serial(struct machine *m)
+{
+    for (unsigned i = 0; i < SERIAL_PORTS; i++) {
+        if (!machine_serial_busy(m, i) || !ns16550_can_receive(&m->pc->serial[i]))
+            continue;
+        uint8_t byte = m->serial_in[i].data[m->serial_taken[i]++];
+        post(m, (struct input_event){.kind = INPUT_SERIAL, .a = (uint8_t)i, .b = byte});
+        if (!machine_serial_busy(m, i))
+            m->serial_in[i].len = m->serial_taken[i] = 0;
+    }
+}
+
+/* --- media --- */
+
+enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path, bool readonly,
+                            struct error *err)
+{
+    struct blk *probe = NULL; /* refuse a bad image now, while the old one is still in */
+    bool ro = readonly;
+    enum emu_err e = pc_open_floppy(m, path, &ro, &probe, err);
+    blk_close(probe, NULL);
+    if (e)
+        return e;
+    struct input_event ev = {.kind = INPUT_INSERT, .a = (uint8_t)drive, .b = readonly, .text = (char *)path};
+    e = machine_post(m, &ev, err);
+    if (!e)
+        drain_input(m);
+    return e;
+}
+
+void machine_eject(struct machine *m, unsigned drive)
+{
+    post(m, (struct input_event){.kind = INPUT_EJECT, .a = (uint8_t)drive});
+    drain_input(m);
+}
+
+enum emu_err machine_flush(struct machine *m, struct error *err)
+{
+    enum emu_err first = EMU_OK;
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
+        enum emu_err e = m->floppy[d] ? blk_flush(m->floppy[d], first ? NULL : err) : EMU_OK;
+        if (!first)
+            first = e;
+    }
+    return first;
+}
+
+/* --- running --- */
+
+vtime machine_now(const struct machine *m)
+{
+    return clock_now(&m->pc->clk);
+}
+
+uint64_t machine_icount(const struct machine *m)
+{
+    return m->pc->clk.st.icount;
+}
+
+bool machine_idle(const struct machine *m)
+{
+    return m->pc->cpu.st.halted;
+}
+
+vtime machine_next_event(const struct machine *m)
+{
+    return clock_next_due(&m->pc->clk);
+}
+
+/* What devices asked of the board during the last stretch; true: *stop says why to come back. */
+static bool board_requests(struct machine *m, enum machine_stop *stop)
+{
+    struct pc *pc = m->pc;
+    if (pc->poweroff_requested) {
+        m->running = false;
+        *stop = MACHINE_POWEROFF;
+        return true;
+    }
+    if (!pc->reset_requested)
+        return false;
+    pc->reset_requested = false;
+    if (m->no_reboot) {
+        m->running = false;
+        *stop = MACHINE_REBOOT;
+        return true;
+    }
+    pc_reset(pc, RESET_HARD);
+    return false;
+}
+
+static uint64_t run_limit(const struct pc *pc, vtime until, uint64_t until_icount)
+{
+    vtime due = clock_next_due(&pc->clk);
+    uint64_t limit = clock_icount_at(&pc->clk, due < until ? due : until);
+    return limit < until_icount ? limit : until_icount;
+}
+
+/* The CPU waits: move time to the next event. False: nothing will ever happen. */
+static bool skip_idle(struct pc *pc, vtime until)
+{
+    vtime due = clock_next_due(&pc->clk);
+    if (due == VTIME_NEVER && until == VTIME_NEVER)
+        return false;
+    clock_skip_to(&pc->clk, due < until ? due : until);
+    return true;
+}
+
+/* One stretch up to the next deadline; true: come back with *stop. */
+static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount, enum machine_stop *stop)
+{
+    struct pc *pc = m->pc;
+    pc->clk.deadline_moved = false;
+    switch (cpu_run(&pc->cpu, run_limit(pc, until, until_icount))) {
+    case CPU_BREAK:
+        m->running = false;
+        *stop = MACHINE_BREAK;
+        return true;
+    case CPU_HALTED:
+        if (!skip_idle(pc, until)) {
+            *stop = MACHINE_DEAD_IDLE;
+            return true;
+        }
+        return false;
+    case CPU_SHUTDOWN:
+        pc->reset_requested = true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_icount)
+{
+    enum machine_stop stop;
+    for (;;) {
+        type_due(m);
+        feed_serial(m);
+        drain_input(m);
+        if (!m->running)
+            return MACHINE_STOPPED;
+        clock_run_due(&m->pc->clk);
+        if (board_requests(m, &stop))
+            return stop;
+        if (machine_now(m) >= until || machine_icount(m) >= until_icount)
+            return MACHINE_SLICE;
+        vtime typing = typist_due(&m->typist);
+        if (run_stretch(m, typing < until ? typing : until, until_icount, &stop))
+            return stop;
+    }
+}
+
+enum machine_stop machine_step(struct machine *m, uint64_t n)
+{
+    enum machine_stop stop = MACHINE_SLICE;
+    drain_input(m);
+    for (; n; n--) {
+        struct pc *pc = m->pc;
+        clock_run_due(&pc->clk);
+        if (board_requests(m, &stop))
+            return stop;
+        enum cpu_stop s = cpu_step(&pc->cpu);
+        if (s == CPU_HALTED && !skip_idle(pc, VTIME_NEVER))
+            return MACHINE_DEAD_IDLE;
+        if (s == CPU_SHUTDOWN)
+            pc->reset_requested = true;
+    }
+    clock_run_due(&m->pc->clk);
+    board_requests(m, &stop);
+    return stop;
+}
+
+/* --- the screen --- */
+
+void machine_draw(struct machine *m, struct surface *out)
+{
+    struct error err;
+    if (vga_draw(&m->pc->vga, machine_now(m), out, &err))
+        log_guest(&m->pc->log, "vga", "%s", err.text);
+}
+
+bool machine_screen_text(struct machine *m, char *text, size_t len)
+{
+    if (vga_text(&m->pc->vga, text, len))
+        return true;
+    snprintf(text, len, "(graphics mode)\n");
+    return false;
+}

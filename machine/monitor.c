@@ -1,0 +1,558 @@
+/* The line monitor. See monitor.h; the words and their forms are QEMU's (docs/MONITOR.md). */
+#include "machine/monitor.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "debug/inspect.h"
+#include "machine/nearest.h"
+#include "machine/pc.h"
+
+enum { MAX_WORDS = 8, LINE_MAX_LEN = 511 };
+
+/* --- output --- */
+
+static void say(struct monitor *mon, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(struct monitor *mon, const char *fmt, ...)
+{
+    char text[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    mon->out(mon->arg, text);
+}
+
+static void say_line(void *arg, const char *line)
+{
+    struct monitor *mon = arg;
+    mon->out(mon->arg, line);
+    mon->out(mon->arg, "\n");
+}
+
+/* --- words --- */
+
+struct args {
+    int count;
+    char *word[MAX_WORDS]; /* word[0] is the command */
+    const char *fmt;       /* what follows a slash in "x/4xw" */
+};
+
+typedef enum emu_err word_fn(struct monitor *mon, const struct args *a, struct error *err);
+
+static enum emu_err number(struct monitor *mon, const char *text, uint64_t *value, struct error *err)
+{
+    return inspect_expr(&mon->m->pc->cpu, text, value, err);
+}
+
+static enum emu_err word_stop(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a, (void)err;
+    mon->m->running = false;
+    return EMU_OK;
+}
+
+static enum emu_err word_cont(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a, (void)err;
+    mon->m->pc->cpu.skip_break_once = true;
+    mon->m->running = true;
+    return EMU_OK;
+}
+
+static enum emu_err word_quit(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a, (void)err;
+    mon->quit = true;
+    return EMU_OK;
+}
+
+static enum emu_err post(struct monitor *mon, enum input_kind kind, struct error *err)
+{
+    struct input_event ev = {.kind = kind};
+    return machine_post(mon->m, &ev, err);
+}
+
+static enum emu_err word_reset(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a;
+    return post(mon, INPUT_RESET, err);
+}
+
+static enum emu_err word_powerdown(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a;
+    return post(mon, INPUT_POWERDOWN, err);
+}
+
+static enum emu_err word_nmi(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)a;
+    return post(mon, INPUT_NMI, err);
+}
+
+static enum emu_err examine(struct monitor *mon, const struct args *a, bool physical, struct error *err)
+{
+    const char *fmt = a->fmt ? a->fmt : "";
+    const char *expr = a->word[1];
+    if (expr[0] == '/' && a->count > 2) { /* "x /4xw 0" */
+        fmt = expr + 1;
+        expr = a->word[2];
+    }
+    return inspect_memory(&mon->m->pc->cpu, physical, fmt, expr, say_line, mon, err);
+}
+
+static enum emu_err word_x(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return examine(mon, a, false, err);
+}
+
+static enum emu_err word_xp(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return examine(mon, a, true, err);
+}
+
+static enum emu_err word_print(struct monitor *mon, const struct args *a, struct error *err)
+{
+    uint64_t v;
+    enum emu_err e = number(mon, a->word[1], &v, err);
+    if (!e)
+        say(mon, "%#" PRIx64 "\n", v);
+    return e;
+}
+
+static enum emu_err word_sendkey(struct monitor *mon, const struct args *a, struct error *err)
+{
+    unsigned hold = a->count > 2 ? (unsigned)strtoul(a->word[2], NULL, 0) : 60;
+    return typist_keys(&mon->m->typist, a->word[1], hold, machine_now(mon->m), err);
+}
+
+static enum emu_err word_type(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return typist_text(&mon->m->typist, a->word[1], machine_now(mon->m), err);
+}
+
+static enum emu_err word_mouse_move(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)err;
+    machine_mouse(mon->m, atoi(a->word[1]), atoi(a->word[2]), a->count > 3 ? atoi(a->word[3]) : 0,
+                  mon->m->mouse_buttons);
+    return EMU_OK;
+}
+
+static enum emu_err word_mouse_button(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)err;
+    mon->m->mouse_buttons = (unsigned)strtoul(a->word[1], NULL, 0) & 7;
+    machine_mouse(mon->m, 0, 0, 0, mon->m->mouse_buttons);
+    return EMU_OK;
+}
+
+/* QEMU's device names for the floppy drives. */
+static enum emu_err drive_number(const char *name, unsigned *drive, struct error *err)
+{
+    static const char *const words[] = {"floppy0", "floppy1", "fda", "fdb", "a:", "b:", NULL};
+    for (unsigned i = 0; words[i]; i++) {
+        if (strcmp(words[i], name) == 0) {
+            *drive = i & 1;
+            return EMU_OK;
+        }
+    }
+    return error_set(err, EMU_ARG, "there is no drive \"%s\"; did you mean \"%s\"?", name,
+                     nearest_word(name, words));
+}
+
+static enum emu_err word_change(struct monitor *mon, const struct args *a, struct error *err)
+{
+    unsigned drive;
+    enum emu_err e = drive_number(a->word[1], &drive, err);
+    return e ? e : machine_insert(mon->m, drive, a->word[2], false, err);
+}
+
+static enum emu_err word_eject(struct monitor *mon, const struct args *a, struct error *err)
+{
+    unsigned drive;
+    const char *name = a->word[1][0] == '-' && a->count > 2 ? a->word[2] : a->word[1]; /* -f */
+    enum emu_err e = drive_number(name, &drive, err);
+    if (!e)
+        machine_eject(mon->m, drive);
+    return e;
+}
+
+static enum emu_err word_screendump(struct monitor *mon, const struct args *a, struct error *err)
+{
+    struct surface s = {0};
+    machine_draw(mon->m, &s);
+    enum emu_err e = screen_save(&s, a->word[1], err);
+    surface_free(&s);
+    return e;
+}
+
+static enum emu_err word_screentext(struct monitor *mon, const struct args *a, struct error *err)
+{
+    char text[SCREEN_TEXT_MAX];
+    (void)a, (void)err;
+    machine_screen_text(mon->m, text, sizeof(text));
+    mon->out(mon->arg, text);
+    return EMU_OK;
+}
+
+/* Reads guest memory in parts; false: nothing is mapped there. */
+typedef bool peek_fn(struct cpu *c, uint64_t addr, void *to, size_t len);
+
+static bool peek_linear(struct cpu *c, uint64_t addr, void *to, size_t len)
+{
+    return cpu_peek(c, addr, to, len);
+}
+
+static bool peek_physical(struct cpu *c, uint64_t addr, void *to, size_t len)
+{
+    phys_peek_bytes(c->w.phys, addr, to, len);
+    return true;
+}
+
+static enum emu_err save_range(struct monitor *mon, const char *path, uint64_t addr, uint64_t len,
+                               peek_fn *peek, struct error *err)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        return error_set(err, EMU_IO, "cannot write %s: %m; choose a folder that can be written", path);
+    enum emu_err e = EMU_OK;
+    while (len && !e) {
+        uint8_t part[4096];
+        size_t n = len < sizeof(part) ? (size_t)len : sizeof(part);
+        if (!peek(&mon->m->pc->cpu, addr, part, n))
+            e = error_set(err, EMU_ARG, "no memory is mapped at %#" PRIx64 "; %s was not written", addr, path);
+        else if (fwrite(part, 1, n, f) != n)
+            e = error_set(err, EMU_IO, "cannot write %s: %m", path);
+        addr += n;
+        len -= n;
+    }
+    if (fclose(f) != 0 && !e)
+        e = error_set(err, EMU_IO, "cannot write %s: %m", path);
+    if (e)
+        remove(path);
+    return e;
+}
+
+static enum emu_err save_words(struct monitor *mon, const struct args *a, peek_fn *peek, struct error *err)
+{
+    uint64_t addr, len;
+    enum emu_err e = number(mon, a->word[1], &addr, err);
+    if (!e)
+        e = number(mon, a->word[2], &len, err);
+    return e ? e : save_range(mon, a->word[3], addr, len, peek, err);
+}
+
+static enum emu_err word_memsave(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return save_words(mon, a, peek_linear, err);
+}
+
+static enum emu_err word_pmemsave(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return save_words(mon, a, peek_physical, err);
+}
+
+static enum emu_err word_savevm(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return machine_save(mon->m, a->word[1], err);
+}
+
+static enum emu_err word_loadvm(struct monitor *mon, const struct args *a, struct error *err)
+{
+    return machine_load(mon->m, a->word[1], err);
+}
+
+static enum emu_err word_step(struct monitor *mon, const struct args *a, struct error *err)
+{
+    uint64_t n = 1;
+    enum emu_err e = a->count > 1 ? number(mon, a->word[1], &n, err) : EMU_OK;
+    if (e)
+        return e;
+    mon->m->running = false;
+    machine_step(mon->m, n);
+    struct cpu *c = &mon->m->pc->cpu;
+    char text[160];
+    inspect_insn(c, cpu_pc(c), (c->st.seg[SEG_CS].attr & SEG_ATTR_DB) != 0, text, sizeof(text));
+    say(mon, "%04x:%08x  %s\n", c->st.seg[SEG_CS].selector, (uint32_t)c->st.eip, text);
+    return EMU_OK;
+}
+
+static void list_breakpoints(struct monitor *mon)
+{
+    const struct cpu *c = &mon->m->pc->cpu;
+    for (uint32_t i = 0; i < c->nbreak; i++)
+        say(mon, "%u  0x%08" PRIx64 "\n", i + 1, c->breakpoint[i]);
+}
+
+static enum emu_err word_break(struct monitor *mon, const struct args *a, struct error *err)
+{
+    uint64_t addr;
+    if (a->count < 2) {
+        list_breakpoints(mon);
+        return EMU_OK;
+    }
+    enum emu_err e = number(mon, a->word[1], &addr, err);
+    if (!e && !cpu_break_add(&mon->m->pc->cpu, addr))
+        e = error_set(err, EMU_ARG, "no more than %d breakpoints; delete one (del ADDR)", CPU_BREAKPOINTS);
+    return e;
+}
+
+static enum emu_err word_delete(struct monitor *mon, const struct args *a, struct error *err)
+{
+    uint64_t addr;
+    enum emu_err e = number(mon, a->word[1], &addr, err);
+    if (!e && !cpu_break_remove(&mon->m->pc->cpu, addr))
+        e = error_set(err, EMU_ARG, "there is no breakpoint at %#" PRIx64 "; `b` lists them", addr);
+    return e;
+}
+
+static enum emu_err word_trace(struct monitor *mon, const struct args *a, struct error *err)
+{
+    uint32_t mask = 0;
+    enum emu_err e = strcmp(a->word[1], "none") == 0 ? EMU_OK : trace_parse(a->word[1], &mask, err);
+    if (!e)
+        pc_set_trace(mon->m->pc, mask);
+    return e;
+}
+
+/* --- info --- */
+
+static void info_registers(struct monitor *mon) { inspect_registers(&mon->m->pc->cpu, say_line, mon); }
+static void info_tlb(struct monitor *mon) { mmu_print_tlb(&mon->m->pc->cpu.mmu, say_line, mon); }
+static void info_mem(struct monitor *mon) { mmu_print_mem(&mon->m->pc->cpu.mmu, say_line, mon); }
+static void info_mtree(struct monitor *mon) { phys_print(mon->m->pc->phys, say_line, mon); }
+static void info_pic(struct monitor *mon) { pc_print_pic(mon->m->pc, say_line, mon); }
+static void info_pci(struct monitor *mon) { pc_print_pci(mon->m->pc, say_line, mon); }
+
+static void info_status(struct monitor *mon)
+{
+    say(mon, "VM status: %s\n", mon->m->running ? "running" : "paused");
+}
+
+static void info_hash(struct monitor *mon)
+{
+    say(mon, "%016" PRIx64 " icount %" PRIu64 " time %" PRIu64 "\n", machine_hash(mon->m),
+        machine_icount(mon->m), machine_now(mon->m));
+}
+
+static void info_cpus(struct monitor *mon)
+{
+    struct cpu *c = &mon->m->pc->cpu;
+    say(mon, "* CPU #0: model=%s core=%s pc=0x%08" PRIx64 "%s\n", c->model.name,
+        c->core == CORE_FAST ? "fast" : "reference", cpu_pc(c), c->st.halted ? " (halted)" : "");
+}
+
+static void info_block(struct monitor *mon)
+{
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
+        struct blk *b = mon->m->floppy[d];
+        if (b)
+            say(mon, "floppy%u: %" PRIu64 " KiB%s%s\n", d, b->size / 1024,
+                b->read_only ? ", read-only" : "", mon->m->cfg.snapshot ? ", writes stay in memory" : "");
+        else
+            say(mon, "floppy%u: [not inserted]\n", d);
+    }
+}
+
+static void info_version(struct monitor *mon) { say(mon, "%s\n", RETRACE_VERSION); }
+
+static const struct {
+    const char *name;
+    void (*fn)(struct monitor *mon);
+    const char *help;
+} info_words[] = {
+    {"registers", info_registers, "the CPU's registers"},
+    {"status", info_status, "running or paused"},
+    {"hash", info_hash, "hash of the whole machine, instruction count, virtual time"},
+    {"cpus", info_cpus, "the CPU"},
+    {"pic", info_pic, "the interrupt controllers"},
+    {"pci", info_pci, "PCI functions"},
+    {"mem", info_mem, "mapped linear ranges"},
+    {"tlb", info_tlb, "page translations"},
+    {"mtree", info_mtree, "the physical address map"},
+    {"block", info_block, "drives and their images"},
+    {"version", info_version, "version"},
+};
+
+static enum emu_err info_state(struct monitor *mon, const char *id, struct error *err)
+{
+    const char *ids[64] = {0};
+    size_t n = 0;
+    for (struct device *d = mon->m->pc->devices; d; d = d->next) {
+        if (strcmp(d->id, id) == 0) {
+            if (d->cls->pre_save)
+                d->cls->pre_save(d);
+            state_print(d->cls->state, device_state(d), say_line, mon);
+            return EMU_OK;
+        }
+        if (n < ARRAY_LEN(ids) - 1)
+            ids[n++] = d->id;
+    }
+    return error_set(err, EMU_ARG, "there is no device \"%s\"; did you mean \"%s\"?", id, nearest_word(id, ids));
+}
+
+static enum emu_err info_help(struct monitor *mon)
+{
+    for (size_t i = 0; i < ARRAY_LEN(info_words); i++)
+        say(mon, "info %-10s -- %s\n", info_words[i].name, info_words[i].help);
+    say(mon, "info %-10s -- the declared state of a device\n", "state ID");
+    return EMU_OK;
+}
+
+static enum emu_err word_info(struct monitor *mon, const struct args *a, struct error *err)
+{
+    const char *words[ARRAY_LEN(info_words) + 2] = {"state"};
+    if (a->count < 2 || strcmp(a->word[1], "help") == 0)
+        return info_help(mon);
+    if (strcmp(a->word[1], "state") == 0)
+        return info_state(mon, a->count > 2 ? a->word[2] : "", err);
+    for (size_t i = 0; i < ARRAY_LEN(info_words); i++) {
+        if (strcmp(info_words[i].name, a->word[1]) == 0) {
+            info_words[i].fn(mon);
+            return EMU_OK;
+        }
+        words[i + 1] = info_words[i].name;
+    }
+    return error_set(err, EMU_ARG, "there is no info about \"%s\"; did you mean \"info %s\"?", a->word[1],
+                     nearest_word(a->word[1], words));
+}
+
+/* --- the table --- */
+
+static word_fn word_help;
+
+static const struct word {
+    const char *name;
+    int min; /* arguments that it needs */
+    word_fn *fn;
+    const char *usage, *help;
+    bool repeats; /* an empty line runs it again */
+} words[] = {
+    {"help", 0, word_help, "[WORD]", "this list", false},
+    {"info", 0, word_info, "SUBJECT", "show something (info help)", false},
+    {"stop", 0, word_stop, "", "pause the machine", false},
+    {"cont", 0, word_cont, "", "go on", false},
+    {"c", 0, word_cont, "", "go on", false},
+    {"quit", 0, word_quit, "", "leave the emulator", false},
+    {"q", 0, word_quit, "", "leave the emulator", false},
+    {"system_reset", 0, word_reset, "", "press the reset button", false},
+    {"system_powerdown", 0, word_powerdown, "", "press the power button", false},
+    {"nmi", 0, word_nmi, "", "non-maskable interrupt", false},
+    {"x", 1, word_x, "/FMT ADDR", "memory at a linear address", true},
+    {"xp", 1, word_xp, "/FMT ADDR", "memory at a physical address", true},
+    {"print", 1, word_print, "EXPR", "value of an expression", false},
+    {"p", 1, word_print, "EXPR", "value of an expression", false},
+    {"sendkey", 1, word_sendkey, "KEYS [MS]", "press keys such as ctrl-alt-delete", false},
+    {"type", 1, word_type, "\"TEXT\"", "type text; \\n is Enter", false},
+    {"mouse_move", 2, word_mouse_move, "DX DY [DZ]", "move the mouse", false},
+    {"mouse_button", 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
+    {"change", 2, word_change, "floppy0 FILE", "put an image into a drive", false},
+    {"eject", 1, word_eject, "floppy0", "empty a drive", false},
+    {"screendump", 1, word_screendump, "FILE", "save the picture (PNG, or PPM by name)", false},
+    {"screentext", 0, word_screentext, "", "the text on the screen", false},
+    {"pmemsave", 3, word_pmemsave, "ADDR LEN FILE", "save physical memory", false},
+    {"memsave", 3, word_memsave, "ADDR LEN FILE", "save linear memory", false},
+    {"savevm", 1, word_savevm, "FILE", "save the whole machine", false},
+    {"loadvm", 1, word_loadvm, "FILE", "load a saved machine", false},
+    {"step", 0, word_step, "[N]", "execute N instructions", true},
+    {"s", 0, word_step, "[N]", "execute N instructions", true},
+    {"b", 0, word_break, "[ADDR]", "breakpoint at a linear address; without one: list", false},
+    {"del", 1, word_delete, "ADDR", "remove a breakpoint", false},
+    {"trace", 1, word_trace, "WORDS", "trace categories (none, all, pit,pic,...)", false},
+};
+
+static enum emu_err word_help(struct monitor *mon, const struct args *a, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (a->count < 2 || strcmp(a->word[1], words[i].name) == 0)
+            say(mon, "%s %s -- %s\n", words[i].name, words[i].usage, words[i].help);
+    }
+    return EMU_OK;
+}
+
+int monitor_split(char *line, char **word, int max)
+{
+    int n = 0;
+    for (char *p = line; n < max;) {
+        p += strspn(p, " \t\r\n");
+        if (!*p)
+            break;
+        bool quoted = *p == '"';
+        char *to = p += quoted;
+        word[n++] = p;
+        while (*p && (quoted ? *p != '"' : !strchr(" \t\r\n", *p))) {
+            if (quoted && p[0] == '\\' && p[1] == '"')
+                p++;
+            *to++ = *p++;
+        }
+        if (quoted && !*p)
+            return -1;
+        if (*p)
+            p++;
+        *to = 0;
+    }
+    return n;
+}
+
+static const struct word *find_word(const char *name, struct error *err)
+{
+    const char *names[ARRAY_LEN(words) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(words[i].name, name) == 0)
+            return &words[i];
+        names[i] = words[i].name;
+    }
+    error_set(err, EMU_ARG, "unknown command: '%s'; did you mean \"%s\"? (help lists all)", name,
+              nearest_word(name, names));
+    return NULL;
+}
+
+static enum emu_err run_words(struct monitor *mon, struct args *a, struct error *err)
+{
+    char *slash = strchr(a->word[0], '/'); /* x/4xw */
+    if (slash) {
+        *slash = 0;
+        a->fmt = slash + 1;
+    }
+    const struct word *w = find_word(a->word[0], err);
+    if (!w)
+        return EMU_ARG;
+    if (a->count - 1 < w->min)
+        return error_set(err, EMU_ARG, "usage: %s %s", w->name, w->usage);
+    if (!w->repeats)
+        mon->last[0] = 0;
+    return w->fn(mon, a, err);
+}
+
+enum emu_err monitor_line(struct monitor *mon, const char *line, struct error *err)
+{
+    char copy[LINE_MAX_LEN + 1];
+    struct args a = {0};
+    enum emu_err e;
+    if (!*line)
+        line = mon->last;
+    if (strlen(line) > LINE_MAX_LEN) {
+        e = error_set(err, EMU_ARG, "the line is longer than %d characters", LINE_MAX_LEN);
+    } else {
+        snprintf(copy, sizeof(copy), "%s", line);
+        memmove(mon->last, line, strlen(line) + 1);
+        a.count = monitor_split(copy, a.word, MAX_WORDS);
+        e = a.count < 0   ? error_set(err, EMU_ARG, "a quote is not closed in: %.200s", line)
+            : a.count == 0 ? EMU_OK
+                           : run_words(mon, &a, err);
+    }
+    if (e)
+        say(mon, "%s\n", err->text);
+    return e;
+}
+
+void monitor_init(struct monitor *mon, struct machine *m, void (*out)(void *arg, const char *text), void *arg)
+{
+    *mon = (struct monitor){.m = m, .out = out, .arg = arg};
+}

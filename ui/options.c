@@ -1,0 +1,437 @@
+/* Command-line parsing. See options.h; names are QEMU's (docs/OPTIONS.md, `retrace -h`). */
+#include "ui/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "machine/nearest.h"
+
+typedef enum emu_err option_fn(struct options *o, const char *value, struct error *err);
+
+/* One of `words`; its index, or -1 with a sentence. */
+static int choose(const char *option, const char *value, const char *const *words, struct error *err)
+{
+    char list[256] = "";
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], value) == 0)
+            return i;
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", words[i]);
+    }
+    error_set(err, EMU_ARG, "%s has no choice \"%s\"; did you mean \"%s\"? (choices: %s)", option, value,
+              nearest_word(value, words), list);
+    return -1;
+}
+
+static enum emu_err opt_machine(struct options *o, const char *value, struct error *err)
+{
+    static const char *const words[] = {"pc", "isapc", NULL};
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(value, ","), value); /* "pc,accel=tcg" */
+    int i = choose("-M", name, words, err);
+    if (i < 0)
+        return EMU_ARG;
+    o->cfg.board = i == 0 ? BOARD_PC : BOARD_ISAPC;
+    return EMU_OK;
+}
+
+static enum emu_err opt_cpu(struct options *o, const char *value, struct error *err)
+{
+    return cpu_model_parse(value, &o->cfg.cpu, err);
+}
+
+static enum emu_err opt_core(struct options *o, const char *value, struct error *err)
+{
+    static const char *const words[] = {"fast", "reference", NULL};
+    int i = choose("-core", value, words, err);
+    o->cfg.core = i == 1 ? CORE_REFERENCE : CORE_FAST;
+    return i < 0 ? EMU_ARG : EMU_OK;
+}
+
+static enum emu_err opt_accel(struct options *o, const char *value, struct error *err)
+{
+    static const char *const words[] = {"interp", "tcg", NULL};
+    (void)o;
+    if (strncmp(value, "kvm", 3) == 0)
+        return error_set(err, EMU_UNSUPPORTED, "-accel kvm: Retrace interprets every instruction itself; leave -accel out");
+    return choose("-accel", value, words, err) < 0 ? EMU_ARG : EMU_OK;
+}
+
+static enum emu_err opt_memory(struct options *o, const char *value, struct error *err)
+{
+    char *end;
+    double n = strtod(value + (strncmp(value, "size=", 5) == 0 ? 5 : 0), &end);
+    double unit = *end == 'G' || *end == 'g'   ? 1024.0 * 1024 * 1024
+                  : *end == 'K' || *end == 'k' ? 1024.0
+                                               : 1024.0 * 1024;
+    if (*end && strchr("GgKkMm", *end))
+        end++;
+    if (*end || n <= 0)
+        return error_set(err, EMU_ARG, "-m %s is no memory size; write it as 64, 64M or 1G", value);
+    if (n * unit > (double)MAX_RAM_MIB * 1048576)
+        return error_set(err, EMU_ARG, "-m %s is more than this machine can have; use at most %dM", value, MAX_RAM_MIB);
+    o->cfg.ram_size = (uint64_t)(n * unit) & ~0xfffull;
+    return EMU_OK;
+}
+
+static enum emu_err opt_fda(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.floppy_path[0] = v; return EMU_OK; }
+static enum emu_err opt_fdb(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.floppy_path[1] = v; return EMU_OK; }
+static enum emu_err opt_bios(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.bios_path = v; return EMU_OK; }
+static enum emu_err opt_kernel(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.kernel_path = v; return EMU_OK; }
+static enum emu_err opt_initrd(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.initrd_path = v; return EMU_OK; }
+static enum emu_err opt_append(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.append = v; return EMU_OK; }
+static enum emu_err opt_snapshot(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->cfg.snapshot = true; return EMU_OK; }
+static enum emu_err opt_parallel(struct options *o, const char *v, struct error *e) { (void)e; o->parallel = v; return EMU_OK; }
+static enum emu_err opt_monitor(struct options *o, const char *v, struct error *e) { (void)e; o->monitor = v; return EMU_OK; }
+static enum emu_err opt_script(struct options *o, const char *v, struct error *e) { (void)e; o->script = v; return EMU_OK; }
+static enum emu_err opt_loadvm(struct options *o, const char *v, struct error *e) { (void)e; o->loadvm = v; return EMU_OK; }
+static enum emu_err opt_gdb(struct options *o, const char *v, struct error *e) { (void)e; o->gdb = v; return EMU_OK; }
+static enum emu_err opt_gdb_default(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->gdb = "tcp::1234"; return EMU_OK; }
+static enum emu_err opt_log(struct options *o, const char *v, struct error *e) { (void)e; o->log_file = v; return EMU_OK; }
+static enum emu_err opt_paused(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->paused = true; return EMU_OK; }
+static enum emu_err opt_no_reboot(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->no_reboot = true; return EMU_OK; }
+static enum emu_err opt_full_screen(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->full_screen = true; return EMU_OK; }
+static enum emu_err opt_name(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.name = v; return EMU_OK; }
+static enum emu_err opt_firmware(struct options *o, const char *v, struct error *e) { (void)e; o->firmware_dir = v; return EMU_OK; }
+static enum emu_err opt_trace(struct options *o, const char *v, struct error *e) { return trace_parse(v, &o->trace, e); }
+
+/* QEMU's -d words are our trace categories; "cpu" is part of exec. */
+static enum emu_err opt_debug(struct options *o, const char *value, struct error *err)
+{
+    if (strcmp(value, "cpu") == 0)
+        value = "exec";
+    return trace_parse(value, &o->trace, err);
+}
+
+static enum emu_err opt_serial(struct options *o, const char *value, struct error *err)
+{
+    for (unsigned i = 0; i < SERIAL_PORTS; i++) {
+        if (!o->serial[i]) {
+            o->serial[i] = value;
+            return EMU_OK;
+        }
+    }
+    return error_set(err, EMU_ARG, "more than %d -serial options; this machine has %d ports", SERIAL_PORTS, SERIAL_PORTS);
+}
+
+static enum emu_err opt_debugcon(struct options *o, const char *value, struct error *err)
+{
+    (void)err;
+    o->debugcon = value;
+    return EMU_OK;
+}
+
+/* -global isa-debugcon.iobase=0x402 chooses the port; other globals are refused. */
+static enum emu_err opt_global(struct options *o, const char *value, struct error *err)
+{
+    static const char name[] = "isa-debugcon.iobase=";
+    if (strncmp(value, name, sizeof(name) - 1) != 0)
+        return error_set(err, EMU_ARG, "-global %s: only isa-debugcon.iobase=PORT can be set", value);
+    o->debug_port = (uint16_t)strtoul(value + sizeof(name) - 1, NULL, 0);
+    return EMU_OK;
+}
+
+static enum emu_err opt_display(struct options *o, const char *value, struct error *err)
+{
+    static const char *const words[] = {"sdl", "text", "curses", "none", "gtk", NULL};
+    static const enum display_kind kinds[] = {DISPLAY_SDL, DISPLAY_TEXT, DISPLAY_TEXT, DISPLAY_NONE, DISPLAY_SDL};
+    int i = choose("-display", value, words, err);
+    if (i < 0)
+        return EMU_ARG;
+    o->display = kinds[i];
+    return EMU_OK;
+}
+
+static enum emu_err opt_nographic(struct options *o, const char *value, struct error *err)
+{
+    (void)value, (void)err;
+    o->display = DISPLAY_NONE;
+    if (!o->serial[0])
+        o->serial[0] = "stdio";
+    return EMU_OK;
+}
+
+/* "order=ac", "menu=on", "once=", or plain letters. */
+static enum emu_err boot_word(struct options *o, const char *word, struct error *err)
+{
+    if (strncmp(word, "menu=", 5) == 0) {
+        o->cfg.boot_menu = strcmp(word + 5, "on") == 0;
+        return EMU_OK;
+    }
+    const char *letters = strchr(word, '=') ? strchr(word, '=') + 1 : word;
+    bool known = letters == word || strncmp(word, "order=", 6) == 0 || strncmp(word, "once=", 5) == 0;
+    if (!known || letters[strspn(letters, "acdn")])
+        return error_set(err, EMU_ARG, "-boot %s: use letters of a (floppy) c (disk) d (CD) n (network), or menu=on", word);
+    o->cfg.boot_order = letters;
+    return EMU_OK;
+}
+
+static enum emu_err opt_boot(struct options *o, const char *value, struct error *err)
+{
+    char *save = NULL;
+    snprintf(o->boot_words, sizeof(o->boot_words), "%s", value);
+    for (char *w = strtok_r(o->boot_words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+        enum emu_err e = boot_word(o, w, err);
+        if (e)
+            return e;
+    }
+    return EMU_OK;
+}
+
+static enum emu_err opt_icount(struct options *o, const char *value, struct error *err)
+{
+    char *end;
+    if (strcmp(value, "auto") == 0) {
+        o->cfg.icount_fixed = false;
+        return EMU_OK;
+    }
+    const char *number = strncmp(value, "shift=", 6) == 0 ? value + 6 : value;
+    if (strncmp(number, "auto", 4) == 0) {
+        o->cfg.icount_fixed = false;
+        return EMU_OK;
+    }
+    unsigned long shift = strtoul(number, &end, 10);
+    if (end == number || (*end && *end != ',') || shift > 10)
+        return error_set(err, EMU_ARG, "-icount %s: use shift=0 to shift=10 (2^N ns an instruction) or auto", value);
+    o->cfg.icount_fixed = true;
+    o->cfg.icount_shift = (unsigned)shift;
+    return EMU_OK;
+}
+
+static bool parse_date(const char *text, uint64_t *seconds)
+{
+    struct tm tm = {0};
+    int n = sscanf(text, "%d-%d-%dT%d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
+    if (n != 3 && n != 6)
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    time_t t = timegm(&tm);
+    *seconds = (uint64_t)t;
+    return t >= 0;
+}
+
+static enum emu_err opt_rtc(struct options *o, const char *value, struct error *err)
+{
+    char base[64];
+    const char *from = strncmp(value, "base=", 5) == 0 ? value + 5 : value;
+    snprintf(base, sizeof(base), "%.*s", (int)strcspn(from, ","), from);
+    time_t now = time(NULL);
+    if (strcmp(base, "utc") == 0)
+        o->cfg.rtc_base = (uint64_t)now;
+    else if (strcmp(base, "localtime") == 0)
+        o->cfg.rtc_base = (uint64_t)timegm(localtime(&now));
+    else if (!parse_date(base, &o->cfg.rtc_base))
+        return error_set(err, EMU_ARG, "-rtc base=%s: use utc, localtime, 2026-01-31 or 2026-01-31T12:00:00", base);
+    return EMU_OK;
+}
+
+/* file=X,if=floppy,index=N,readonly=on,format=raw; commas in names are not supported. */
+static enum emu_err opt_drive(struct options *o, const char *value, struct error *err)
+{
+    char *copy = strdup(value), *save = NULL; /* lives as long as the process */
+    const char *file = NULL;
+    unsigned index = 0;
+    bool floppy = false, readonly = false;
+    for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save)) {
+        if (strncmp(w, "file=", 5) == 0)
+            file = w + 5;
+        else if (strncmp(w, "index=", 6) == 0)
+            index = (unsigned)strtoul(w + 6, NULL, 0);
+        else if (strcmp(w, "if=floppy") == 0)
+            floppy = true;
+        else if (strcmp(w, "readonly=on") == 0)
+            readonly = true;
+        else if (strcmp(w, "snapshot=on") == 0)
+            o->cfg.snapshot = true;
+        else if (strcmp(w, "format=raw") != 0 && strcmp(w, "readonly=off") != 0)
+            return error_set(err, EMU_ARG, "-drive: \"%s\" is not known; use file=,if=floppy,index=,readonly=on", w);
+    }
+    if (!file || !floppy || index >= FLOPPY_DRIVES)
+        return error_set(err, EMU_ARG, "-drive %s: this version has floppies: file=X,if=floppy,index=0", value);
+    o->cfg.floppy_path[index] = file;
+    o->cfg.floppy_readonly[index] = readonly;
+    return EMU_OK;
+}
+
+static enum emu_err opt_vga(struct options *o, const char *value, struct error *err)
+{
+    static const char *const words[] = {"std", NULL};
+    (void)o;
+    return choose("-vga", value, words, err) < 0 ? EMU_ARG : EMU_OK;
+}
+
+static const struct option {
+    const char *name;
+    option_fn *fn;
+    const char *value; /* NULL: takes none */
+    const char *help;
+} options[] = {
+    {"M", opt_machine, "pc|isapc", "board (PCI, or ISA only)"},
+    {"machine", opt_machine, "pc|isapc", "the same"},
+    {"cpu", opt_cpu, "MODEL[,+f,-f]", "CPU model (-cpu help)"},
+    {"m", opt_memory, "SIZE[K|M|G]", "memory, in MiB without a letter (128)"},
+    {"fda", opt_fda, "FILE", "floppy image in drive A:"},
+    {"fdb", opt_fdb, "FILE", "floppy image in drive B:"},
+    {"drive", opt_drive, "file=F,if=floppy,...", "the same in QEMU's long form"},
+    {"snapshot", opt_snapshot, NULL, "writes stay in memory, images are not changed"},
+    {"boot", opt_boot, "[order=]acdn[,menu=on]", "boot order; the firmware's boot menu"},
+    {"kernel", opt_kernel, "FILE", "Linux kernel (bzImage) to boot"},
+    {"initrd", opt_initrd, "FILE", "its initial RAM disk"},
+    {"append", opt_append, "TEXT", "its command line"},
+    {"bios", opt_bios, "FILE", "any ROM, run from the reset vector"},
+    {"L", opt_firmware, "DIR", "directory of bios.bin and the VGA BIOS"},
+    {"display", opt_display, "sdl|text|none", "window, text screen in this terminal, nothing"},
+    {"nographic", opt_nographic, NULL, "no display; first serial port on stdio"},
+    {"full-screen", opt_full_screen, NULL, "start in full screen"},
+    {"vga", opt_vga, "std", "display adapter"},
+    {"serial", opt_serial, "CHARDEV", "stdio, null, file:F, pty, tcp:H:P[,server,nowait], unix:F[,server,nowait]"},
+    {"parallel", opt_parallel, "CHARDEV", "where the printer port goes"},
+    {"monitor", opt_monitor, "CHARDEV", "line monitor (HMP words)"},
+    {"debugcon", opt_debugcon, "CHARDEV", "text that the guest writes to ports 0x402 and 0xE9"},
+    {"global", opt_global, "isa-debugcon.iobase=P", "only that debug port"},
+    {"rtc", opt_rtc, "base=utc|localtime|DATE", "what the clock shows at power-on"},
+    {"icount", opt_icount, "shift=N|auto", "2^N virtual ns an instruction, or follow the wall clock"},
+    {"core", opt_core, "fast|reference", "CPU tier"},
+    {"accel", opt_accel, "interp", "accepted for habit's sake"},
+    {"script", opt_script, "FILE", "run monitor words and wait-... words, then exit"},
+    {"loadvm", opt_loadvm, "FILE", "start from a saved machine"},
+    {"S", opt_paused, NULL, "start paused"},
+    {"s", opt_gdb_default, NULL, "the same as -gdb tcp::1234"},
+    {"gdb", opt_gdb, "tcp:[HOST]:PORT", "wait for GDB there"},
+    {"no-reboot", opt_no_reboot, NULL, "end where the guest reboots"},
+    {"trace", opt_trace, "WORDS", "trace categories (-trace help)"},
+    {"d", opt_debug, "WORDS", "the same"},
+    {"D", opt_log, "FILE", "log and trace to FILE"},
+    {"name", opt_name, "TEXT", "name in the window's title"},
+};
+
+static void print_help(void)
+{
+    printf("Retrace %s: a PC that interprets every instruction\nusage: retrace [options] [floppy image]\n\n", RETRACE_VERSION);
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        char head[64];
+        snprintf(head, sizeof(head), "-%s %s", options[i].name, options[i].value ? options[i].value : "");
+        printf("  %-32s %s\n", head, options[i].help);
+    }
+    printf("  %-32s %s\n  %-32s %s\n", "-h", "this list", "-version", "version");
+    printf("\nIn the window: Ctrl-Alt-G releases the mouse, Ctrl-Alt-F full screen.\n");
+}
+
+static void print_line(void *arg, const char *line)
+{
+    (void)arg;
+    puts(line);
+}
+
+/* The lists that a value of "help" asks for; true: printed. */
+static bool print_list(const char *name, const char *value)
+{
+    struct error list;
+    uint32_t mask = 0;
+    if (strcmp(value, "help") != 0 && strcmp(value, "?") != 0)
+        return false;
+    if (strcmp(name, "cpu") == 0)
+        cpu_model_list(print_line, NULL);
+    else if (strcmp(name, "M") == 0 || strcmp(name, "machine") == 0)
+        puts("pc      i440FX, PIIX3, PIIX4 PM, PCI (default)\nisapc   ISA only");
+    else if ((strcmp(name, "trace") == 0 || strcmp(name, "d") == 0) && trace_parse("help", &mask, &list))
+        puts(list.text);
+    else
+        return false;
+    return true;
+}
+
+static const struct option *find_option(const char *name, struct error *err)
+{
+    const char *words[ARRAY_LEN(options) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (strcmp(options[i].name, name) == 0)
+            return &options[i];
+        words[i] = options[i].name;
+    }
+    error_set(err, EMU_ARG, "there is no option -%s; did you mean -%s? (-h lists all)", name, nearest_word(name, words));
+    return NULL;
+}
+
+/* One option at argv[*i]; moves *i behind it. */
+static enum emu_err parse_one(struct options *o, int argc, char **argv, int *i,
+                              enum options_result *result, struct error *err)
+{
+    const char *arg = argv[(*i)++];
+    if (arg[0] != '-') { /* a bare name is a floppy, as QEMU's is a disk */
+        o->cfg.floppy_path[0] = arg;
+        return EMU_OK;
+    }
+    const char *name = arg + 1 + (arg[1] == '-');
+    if (strcmp(name, "h") == 0 || strcmp(name, "help") == 0) {
+        print_help();
+        *result = OPTIONS_DONE;
+        return EMU_OK;
+    }
+    if (strcmp(name, "version") == 0) {
+        printf("Retrace %s\n", RETRACE_VERSION);
+        *result = OPTIONS_DONE;
+        return EMU_OK;
+    }
+    const struct option *opt = find_option(name, err);
+    if (!opt)
+        return EMU_ARG;
+    if (opt->value && *i >= argc)
+        return error_set(err, EMU_ARG, "-%s needs a value: -%s %s", name, name, opt->value);
+    const char *value = opt->value ? argv[(*i)++] : NULL;
+    if (value && print_list(name, value)) {
+        *result = OPTIONS_DONE;
+        return EMU_OK;
+    }
+    return opt->fn(o, value, err);
+}
+
+static bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+/* The firmware files that the board needs, where the user named none. */
+static void find_firmware(struct options *o)
+{
+    const char *dir = o->firmware_dir ? o->firmware_dir : FIRMWARE_DIR;
+    bool own_bios = o->cfg.bios_path && (strchr(o->cfg.bios_path, '/') || file_exists(o->cfg.bios_path));
+    if (!own_bios) { /* -bios NAME without a path is looked for in -L */
+        snprintf(o->bios, sizeof(o->bios), "%s/%s", dir, o->cfg.bios_path ? o->cfg.bios_path : "bios.bin");
+        o->cfg.bios_path = o->bios;
+    }
+    snprintf(o->vgabios, sizeof(o->vgabios), "%s/vgabios-%s.bin", dir, o->cfg.board == BOARD_PC ? "stdvga" : "isavga");
+    if (!own_bios || file_exists(o->vgabios))
+        o->cfg.vgabios_path = o->vgabios;
+}
+
+static const char *find_roms_dir(void)
+{
+    static const char *const dirs[] = {ROM_DIR, "/usr/local/share/retrace", "/usr/share/retrace"};
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        if (file_exists(dirs[i]))
+            return dirs[i];
+    }
+    return dirs[0];
+}
+
+enum emu_err options_parse(struct options *o, int argc, char **argv, enum options_result *result, struct error *err)
+{
+    *o = (struct options){0};
+    *result = OPTIONS_RUN;
+    machine_config_init(&o->cfg);
+    o->cfg.rtc_base = (uint64_t)time(NULL);
+    for (int i = 1; i < argc;) {
+        enum emu_err e = parse_one(o, argc, argv, &i, result, err);
+        if (e || *result == OPTIONS_DONE)
+            return e;
+    }
+    o->cfg.rom_dir = find_roms_dir();
+    find_firmware(o);
+    return EMU_OK;
+}

@@ -1,0 +1,34 @@
+/* The command line: QEMU's spelling for what exists. */
+#ifndef UI_OPTIONS_H
+#define UI_OPTIONS_H
+
+#include "machine/config.h"
+
+enum display_kind { DISPLAY_AUTO, DISPLAY_SDL, DISPLAY_TEXT /* the text screen in the terminal */, DISPLAY_NONE };
+
+struct options {
+    struct machine_config cfg;
+    enum display_kind display;
+    const char *serial[SERIAL_PORTS]; /* character devices: "stdio", "file:x"...; NULL: none */
+    const char *parallel, *monitor, *debugcon;
+    uint16_t debug_port; /* 0: both 0x402 and 0xE9 */
+    const char *script, *loadvm, *gdb, *log_file;
+    uint32_t trace;
+    bool paused;      /* -S */
+    bool no_reboot;
+    bool full_screen;
+    const char *firmware_dir; /* -L */
+    const char *roms_dir;
+    /* Storage for names put together here. */
+    char bios[4096], vgabios[4096], boot_words[128];
+};
+
+/* What is left to do after parsing. */
+enum options_result { OPTIONS_RUN, OPTIONS_DONE /* -h, -version, help lists were printed */ };
+
+/* Parses argv into `o`, prints help lists to stdout itself. On error the sentence names the nearest
+ * known option or value. */
+MUST_CHECK enum emu_err options_parse(struct options *o, int argc, char **argv, enum options_result *result,
+                                      struct error *err);
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * The SDL2 window: picture, keyboard by scancode, mouse with grab. SDL scancodes are USB HID usages of
+ * page 7, which is what the machine takes, so no key map is needed and any host layout works as the
+ * guest's own.
+ */
+#include <SDL.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/pc.h"
+#include "ui/display.h"
+
+struct sdl_window {
+    struct display base;
+    SDL_Window *window;
+    SDL_Renderer *renderer;
+    SDL_Texture *texture;
+    struct surface picture;
+    char title[128];
+    bool grabbed, full_screen;
+    unsigned buttons;
+    uint64_t shown; /* hash of what is on the screen */
+    bool down[256]; /* keys that the guest believes are down */
+};
+
+enum { MIN_WIDTH = 640, MIN_HEIGHT = 480, HID_KEYS = 232 };
+
+static void set_title(struct sdl_window *w)
+{
+    char text[200];
+    snprintf(text, sizeof(text), "%s%s", w->title, w->grabbed ? " - Ctrl-Alt-G releases the mouse" : "");
+    SDL_SetWindowTitle(w->window, text);
+}
+
+static void set_grab(struct sdl_window *w, bool on)
+{
+    w->grabbed = on;
+    SDL_SetRelativeMouseMode(on ? SDL_TRUE : SDL_FALSE);
+    SDL_SetWindowKeyboardGrab(w->window, on ? SDL_TRUE : SDL_FALSE);
+    set_title(w);
+}
+
+/* --- keyboard --- */
+
+static void key(struct sdl_window *w, struct machine *m, unsigned hid, bool down)
+{
+    if (hid == 0 || hid >= HID_KEYS || (!down && !w->down[hid]))
+        return;
+    w->down[hid] = down;
+    machine_key(m, (uint8_t)hid, down);
+}
+
+/* The window lost the keyboard: no key stays stuck in the guest. */
+static void release_keys(struct sdl_window *w, struct machine *m)
+{
+    for (unsigned hid = 0; hid < HID_KEYS; hid++) {
+        if (w->down[hid])
+            key(w, m, hid, false);
+    }
+}
+
+static void toggle_full_screen(struct sdl_window *w)
+{
+    w->full_screen = !w->full_screen;
+    SDL_SetWindowFullscreen(w->window, w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    w->shown = 0;
+}
+
+/* Ctrl-Alt-G, Ctrl-Alt-F; true: it was ours. */
+static bool hot_key(struct sdl_window *w, struct machine *m, const SDL_KeyboardEvent *e)
+{
+    bool ctrl_alt = (e->keysym.mod & KMOD_CTRL) && (e->keysym.mod & KMOD_ALT);
+    if (!ctrl_alt || e->type != SDL_KEYDOWN || e->repeat)
+        return false;
+    if (e->keysym.scancode == SDL_SCANCODE_G)
+        set_grab(w, !w->grabbed);
+    else if (e->keysym.scancode == SDL_SCANCODE_F)
+        toggle_full_screen(w);
+    else
+        return false;
+    release_keys(w, m);
+    return true;
+}
+
+static void on_key(struct sdl_window *w, struct machine *m, const SDL_KeyboardEvent *e)
+{
+    if (hot_key(w, m, e) || e->repeat) /* the guest's keyboard repeats by itself */
+        return;
+    key(w, m, (unsigned)e->keysym.scancode, e->type == SDL_KEYDOWN);
+}
+
+/* --- mouse --- */
+
+static void on_button(struct sdl_window *w, struct machine *m, const SDL_MouseButtonEvent *e)
+{
+    static const uint8_t bits[] = {0, 1, 4, 2}; /* SDL: 1 left, 2 middle, 3 right */
+    bool down = e->type == SDL_MOUSEBUTTONDOWN;
+    if (!w->grabbed) {
+        if (down && e->button == SDL_BUTTON_LEFT)
+            set_grab(w, true);
+        return;
+    }
+    if (e->button > 3)
+        return;
+    w->buttons = down ? w->buttons | bits[e->button] : w->buttons & ~(unsigned)bits[e->button];
+    machine_mouse(m, 0, 0, 0, w->buttons);
+}
+
+static void on_event(struct sdl_window *w, struct machine *m, const SDL_Event *e, bool *quit)
+{
+    switch (e->type) {
+    case SDL_QUIT: *quit = true; break;
+    case SDL_KEYDOWN:
+    case SDL_KEYUP: on_key(w, m, &e->key); break;
+    case SDL_MOUSEMOTION:
+        if (w->grabbed)
+            machine_mouse(m, e->motion.xrel, e->motion.yrel, 0, w->buttons);
+        break;
+    case SDL_MOUSEBUTTONDOWN:
+    case SDL_MOUSEBUTTONUP: on_button(w, m, &e->button); break;
+    case SDL_MOUSEWHEEL:
+        if (w->grabbed)
+            machine_mouse(m, 0, 0, -e->wheel.y, w->buttons);
+        break;
+    case SDL_WINDOWEVENT:
+        if (e->window.event == SDL_WINDOWEVENT_FOCUS_LOST) {
+            release_keys(w, m);
+            if (w->grabbed)
+                set_grab(w, false);
+        }
+        w->shown = 0; /* exposed, resized: draw again */
+        break;
+    default: break;
+    }
+}
+
+static bool poll_window(struct display *d, struct machine *m)
+{
+    struct sdl_window *w = (struct sdl_window *)d;
+    SDL_Event e;
+    bool quit = false;
+    while (SDL_PollEvent(&e))
+        on_event(w, m, &e, &quit);
+    return !quit;
+}
+
+/* --- picture --- */
+
+/* PC pictures fill a 4:3 tube whatever their pixel counts; the large VBE modes have square pixels. */
+static SDL_Rect place(const struct sdl_window *w, int out_w, int out_h)
+{
+    bool square = w->picture.width >= 800;
+    double aspect = square ? (double)w->picture.width / w->picture.height : 4.0 / 3.0;
+    SDL_Rect r = {0, 0, out_w, out_h};
+    if (out_w > out_h * aspect)
+        r.w = (int)(out_h * aspect + 0.5);
+    else
+        r.h = (int)(out_w / aspect + 0.5);
+    r.x = (out_w - r.w) / 2;
+    r.y = (out_h - r.h) / 2;
+    return r;
+}
+
+/* A texture of the picture's size; the window follows the mode while it is not full screen. */
+static bool fit_texture(struct sdl_window *w)
+{
+    int tw = 0, th = 0;
+    if (w->texture)
+        SDL_QueryTexture(w->texture, NULL, NULL, &tw, &th);
+    if (tw == (int)w->picture.width && th == (int)w->picture.height)
+        return true;
+    if (w->texture)
+        SDL_DestroyTexture(w->texture);
+    w->texture = SDL_CreateTexture(w->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,
+                                   (int)w->picture.width, (int)w->picture.height);
+    if (!w->full_screen) {
+        int width = (int)w->picture.width < MIN_WIDTH ? MIN_WIDTH : (int)w->picture.width;
+        int height = w->picture.width >= 800 ? (int)w->picture.height : width * 3 / 4;
+        SDL_SetWindowSize(w->window, width, height < MIN_HEIGHT ? MIN_HEIGHT : height);
+    }
+    return w->texture != NULL;
+}
+
+static void refresh_window(struct display *d, struct machine *m)
+{
+    struct sdl_window *w = (struct sdl_window *)d;
+    machine_draw(m, &w->picture);
+    uint64_t hash = surface_hash(&w->picture);
+    if (hash == w->shown || !w->picture.width || !fit_texture(w))
+        return;
+    w->shown = hash;
+    SDL_UpdateTexture(w->texture, NULL, w->picture.pixels, (int)(w->picture.stride * sizeof(uint32_t)));
+    int out_w, out_h;
+    SDL_GetRendererOutputSize(w->renderer, &out_w, &out_h);
+    SDL_Rect r = place(w, out_w, out_h);
+    SDL_SetRenderDrawColor(w->renderer, 0, 0, 0, 255);
+    SDL_RenderClear(w->renderer);
+    SDL_RenderCopy(w->renderer, w->texture, NULL, &r);
+    SDL_RenderPresent(w->renderer);
+}
+
+static void close_window(struct display *d)
+{
+    struct sdl_window *w = (struct sdl_window *)d;
+    if (w->texture)
+        SDL_DestroyTexture(w->texture);
+    if (w->renderer)
+        SDL_DestroyRenderer(w->renderer);
+    if (w->window)
+        SDL_DestroyWindow(w->window);
+    surface_free(&w->picture);
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    free(w);
+}
+
+enum emu_err sdl_open(const char *title, bool full_screen, struct display **out, struct error *err)
+{
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
+    if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0)
+        return error_set(err, EMU_UNSUPPORTED, "there is no display to open a window on (%s)", SDL_GetError());
+    struct sdl_window *w = calloc(1, sizeof(*w));
+    if (!w)
+        return error_set(err, EMU_NOMEM, "the host is out of memory");
+    w->base = (struct display){poll_window, refresh_window, close_window};
+    snprintf(w->title, sizeof(w->title), "%s", title);
+    w->full_screen = full_screen;
+    w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 720, 540,
+                                 SDL_WINDOW_RESIZABLE | (full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
+    if (w->window)
+        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
+    if (!w->renderer) {
+        error_set(err, EMU_UNSUPPORTED, "SDL cannot open a window (%s)", SDL_GetError());
+        close_window(&w->base);
+        return EMU_UNSUPPORTED;
+    }
+    *out = &w->base;
+    return EMU_OK;
+}
