@@ -1,4 +1,5 @@
 /* Character devices on POSIX hosts. See chardev.h. */
+#define _GNU_SOURCE /* posix_openpt, ppoll */
 #include "ui/chardev.h"
 
 #include <errno.h>

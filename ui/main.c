@@ -1,6 +1,7 @@
 /*
  * The command: options, front end, main loop. The only place that prints errors and that exits.
  */
+#define _GNU_SOURCE /* posix_openpt, ppoll */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Fetches Debian's i386 kernel and busybox (without installing them) and makes the initramfs of the
+# guest tests. Usage: prepare-linux.sh DIR; leaves DIR/vmlinuz and DIR/initrd.gz. Exit 77: not to be had.
+set -eu
+dir=$1
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+if [ -f "$dir/vmlinuz" ] && [ -f "$dir/initrd.gz" ] && [ "$dir/initrd.gz" -nt "$here/init" ]; then
+    exit 0
+fi
+
+skip() {
+    echo "prepare-linux: $*" >&2
+    exit 77
+}
+command -v apt-get >/dev/null || skip "needs apt-get to fetch linux-image-686:i386 and busybox-static:i386"
+command -v cpio >/dev/null || skip "needs cpio (./configure --install-deps)"
+
+sudo=''
+[ "$(id -u)" = 0 ] || sudo='sudo -n'
+if ! dpkg --print-foreign-architectures | grep -qx i386; then
+    $sudo dpkg --add-architecture i386 || skip "cannot add the i386 architecture (run as root or with sudo)"
+fi
+if ! apt-cache show linux-image-686:i386 >/dev/null 2>&1; then
+    $sudo apt-get update -qq || echo "prepare-linux: apt-get update reported errors; going on" >&2
+fi
+
+if [ ! -f "$dir/vmlinuz" ]; then
+    image=$(apt-cache depends linux-image-686:i386 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [ -n "$image" ] || skip "the package lists do not know linux-image-686:i386"
+    (cd "$dir" && apt-get download -qq "${image%:i386}:i386") || skip "cannot download $image"
+    dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb | tar -x -C "$dir" --wildcards './boot/vmlinuz-*'
+    mv "$dir"/boot/vmlinuz-* "$dir/vmlinuz"
+    rm -rf "$dir/boot" "$dir"/linux-image-*.deb
+fi
+if [ ! -f "$dir/busybox" ]; then
+    (cd "$dir" && apt-get download -qq busybox-static:i386) || skip "cannot download busybox-static:i386"
+    dpkg-deb --fsys-tarfile "$dir"/busybox-static_*.deb | tar -x -C "$dir" --wildcards '*bin/busybox'
+    find "$dir" -name busybox -type f -not -path "$dir/busybox" -exec mv {} "$dir/busybox" \;
+    rm -rf "$dir/bin" "$dir/usr" "$dir"/busybox-static_*.deb
+fi
+
+root=$dir/root
+rm -rf "$root"
+mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc"
+cp "$dir/busybox" "$root/bin/busybox"
+ln -s busybox "$root/bin/sh"
+cp "$here/init" "$root/init"
+chmod 755 "$root/init" "$root/bin/busybox"
+(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n >"$dir/initrd.gz"
