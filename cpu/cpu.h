@@ -74,7 +74,8 @@ enum {
     ATTN_DB = 4,    /* st.pending_db */
     ATTN_INHIBIT = 8, /* st.inhibit is set: clear it after one instruction */
     ATTN_EXIT = 16, /* cpu_request_exit */
-    ATTN_SLOW = 32, /* TF, armed debug registers, breakpoints or tracing: ref only */
+    ATTN_SLOW = 32, /* TF, RF, armed debug registers, breakpoints or tracing: ref only */
+    ATTN_HALT = 64, /* st.halted or st.shutdown */
 };
 
 enum { CPU_BREAKPOINTS = 256 };
@@ -95,6 +96,8 @@ struct cpu {
     jmp_buf fault_jump;   /* cpu_raise() lands in the outer function of the run */
     uint8_t fault_vector, fault_pending, fault_has_error, fault_soft;
     uint32_t fault_error;
+    uint8_t delivering;     /* exception.c: class of the event being delivered, 0 = none */
+    uint8_t delivering_ext; /* it is external to the program: EXT in error codes */
     uint32_t nbreak;      /* debugger's breakpoints, linear addresses */
     laddr breakpoint[CPU_BREAKPOINTS];
     bool skip_break_once; /* continue from a breakpoint */
@@ -102,6 +105,7 @@ struct cpu {
     void (*trace)(void *arg, struct cpu *c);
     void *trace_arg;
     uint64_t fetch_gen;
+    uint16_t last_op;     /* of the last instruction that ref_execute_one ran: single-step rules */
 };
 
 extern const struct device_class cpu_class;
@@ -112,7 +116,12 @@ MUST_CHECK enum emu_err cpu_init(struct cpu *c, const char *id, const struct cpu
                                  enum cpu_core core, struct cpu_wiring w, struct error *err);
 
 /* Executes until the retired instruction count reaches `limit` or something else stops it.
- * w.clk->st.icount is exact whenever a device is called and on return. */
+ * w.clk->st.icount is exact whenever a device is called and on return.
+ *
+ * What counts: every instruction that completes, every chunk of a repeated string (ops_string.h) and
+ * every delivered exception (so that a loop of faults makes progress in virtual time; the faulting
+ * instruction itself does not count). Taking an external interrupt or NMI counts nothing; one
+ * instruction runs before the next maskable interrupt is looked at. */
 enum cpu_stop cpu_run(struct cpu *c, uint64_t limit);
 
 /* Executes one instruction (or takes one interrupt) in the reference tier, whatever `core` says. */

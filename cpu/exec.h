@@ -92,6 +92,16 @@ void interrupt_return(struct cpu *c, unsigned size);
 enum task_cause { TASK_JMP, TASK_CALL, TASK_IRET, TASK_GATE };
 void task_switch(struct cpu *c, uint16_t selector, enum task_cause cause, bool has_error, uint32_t error);
 
+/* debugreg.c: hardware breakpoints (SDM 3B 17.2) */
+static inline bool debug_armed(const struct cpu *c) { return (c->st.dr[7] & 0xff) != 0; } /* ATTN_SLOW */
+void debug_check_code(struct cpu *c);    /* before an instruction while armed: may raise #DB (RF = 0) */
+void debug_check_data(struct cpu *c, laddr addr, unsigned size, bool write); /* after an access while
+                                            armed: notes a match in st.pending_db */
+void debug_check_io(struct cpu *c, uint16_t port, unsigned size);
+/* Raises the #DB that st.pending_db stands for (TF, data breakpoints, task T bit) at an instruction
+ * boundary, DR6 set; call with insn_eip = eip. */
+void debug_trap(struct cpu *c);
+
 /* Port permission by IOPL and the TSS bitmap (SDM 1 19.5.2): raises #GP(0). */
 void io_check(struct cpu *c, uint16_t port, unsigned size);
 uint32_t cpu_io_read(struct cpu *c, uint16_t port, unsigned size);
