@@ -53,9 +53,11 @@ static bool wraps(const struct cpu *c)
     return c->model.level <= CPU_186;
 }
 
+/* The 286 in real mode has one exception for all segments (80286PRM 9.7, segment overrun). */
 static COLD void segment_fault(struct cpu *c, unsigned seg)
 {
-    cpu_raise(c, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+    bool stack = seg == SEG_SS && !(c->model.level == CPU_286 && in_real_mode(c));
+    cpu_raise(c, stack ? VEC_SS : VEC_GP, 0);
 }
 
 /* Type rules of protected mode: writes need writable data, reads anything but execute-only code. */

@@ -277,7 +277,7 @@ enum emu_err cpu_init(struct cpu *c, const char *id, const struct cpu_model *mod
         return e;
 #ifdef HAVE_FAST
     if (core == CORE_FAST)
-        fast_init(c); /* out of memory: c->fast stays NULL, the reference tier runs */
+        c->fast = fast_new(c); /* NULL: out of memory, the reference tier runs */
 #endif
     cpu_reset(c, RESET_POWER_ON);
     return EMU_OK;
@@ -409,6 +409,22 @@ static enum cpu_stop advance(struct cpu *c)
     return CPU_LIMIT;
 }
 
+/* Lets the fast tier run as far as it will; false: not at all, the reference tier is to go on. */
+static bool run_fast(struct cpu *c, uint64_t limit)
+{
+#ifdef HAVE_FAST
+    uint64_t before = c->w.clk->st.icount;
+    if (!c->fast || c->attn)
+        return false;
+    fast_run(c, limit);
+    return c->w.clk->st.icount != before || c->attn;
+#else
+    (void)c;
+    (void)limit;
+    return false;
+#endif
+}
+
 static enum cpu_stop run_loop(struct cpu *c, uint64_t limit)
 {
     for (;;) {
@@ -418,12 +434,8 @@ static enum cpu_stop run_loop(struct cpu *c, uint64_t limit)
         }
         if (UNLIKELY(c->w.clk->st.icount >= limit))
             return CPU_LIMIT;
-#ifdef HAVE_FAST
-        if (c->fast && !c->attn) {
-            fast_run(c, limit);
+        if (run_fast(c, limit))
             continue;
-        }
-#endif
         enum cpu_stop why = advance(c);
         if (UNLIKELY(why != CPU_LIMIT))
             return why;

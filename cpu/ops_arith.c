@@ -219,6 +219,8 @@ void op_idiv(struct cpu *c, const struct insn *i)
     bool most_negative = q == -(int64_t)(alu_mask(i->size) / 2 + 1);
     if (!fits_signed(i->size, q) || (most_negative && c->model.level <= CPU_186))
         divide_error(c);
+    if (i->rep && c->model.level <= CPU_186) /* REP flips the microcode's sign flag */
+        q = -q;
     write_quotient(c, i->size, (uint32_t)q, (uint32_t)(n % d));
 }
 
@@ -231,39 +233,42 @@ static void set_szp(struct cpu *c, uint32_t al, uint32_t oac)
     flags_set_arith(c, (fl_arith(fr, fx) & (FLAG_SF | FLAG_ZF | FLAG_PF)) | oac);
 }
 
-/* DAA -- 27 (SDM 2A). */
+/* Is the high digit to be adjusted? With AF the 8086 compares against 9F, later chips against 99. */
+static bool adjust_high(const struct cpu *c, uint32_t al)
+{
+    bool af = fl_af(c->fr, c->fx);
+    uint32_t top = af && c->model.level <= CPU_186 ? 0x9f : 0x99;
+    return al > top || fl_cf(c->fr);
+}
+
+/* DAA -- 27; DAS -- 2F (SDM 2A). OF as of the whole adjustment; `borrow`: DAS's CF from the low digit. */
+static void decimal_adjust(struct cpu *c, alu_fn *f, bool borrow)
+{
+    uint32_t al = reg_read(c, REG_EAX, 1), by = 0, carry = 0;
+    uint64_t fr, fx;
+    if ((al & 15) > 9 || fl_af(c->fr, c->fx))
+        by = 6;
+    if (borrow && by && al < 6 && c->model.level > CPU_186)
+        carry = FLAG_CF;
+    if (adjust_high(c, al)) {
+        by |= 0x60;
+        carry = FLAG_CF;
+    }
+    uint32_t r = f(1, al, by, &fr, &fx);
+    reg_write(c, REG_EAX, 1, r);
+    set_szp(c, r, carry | (by & 6 ? FLAG_AF : 0) | fl_of(fr, fx) << 11);
+}
+
 void op_daa(struct cpu *c, const struct insn *i)
 {
     (void)i;
-    uint32_t old = reg_read(c, REG_EAX, 1), al = old, f = 0;
-    bool af = (old & 15) > 9 || fl_af(c->fr, c->fx);
-    if (af) {
-        al += 6;
-        f |= FLAG_AF;
-    }
-    if (old > 0x99 || fl_cf(c->fr)) {
-        al += 0x60;
-        f |= FLAG_CF;
-    }
-    reg_write(c, REG_EAX, 1, al);
-    set_szp(c, al, f);
+    decimal_adjust(c, alu_add, false);
 }
 
-/* DAS -- 2F. */
 void op_das(struct cpu *c, const struct insn *i)
 {
     (void)i;
-    uint32_t old = reg_read(c, REG_EAX, 1), al = old, f = 0;
-    if ((old & 15) > 9 || fl_af(c->fr, c->fx)) {
-        al -= 6;
-        f |= FLAG_AF | (old < 6 ? FLAG_CF : 0);
-    }
-    if (old > 0x99 || fl_cf(c->fr)) {
-        al -= 0x60;
-        f |= FLAG_CF;
-    }
-    reg_write(c, REG_EAX, 1, al);
-    set_szp(c, al, f);
+    decimal_adjust(c, alu_sub, true);
 }
 
 /* The step of AAA (step 1) and AAS (step -1). Up to the 186 AL and AH are adjusted apart, later
@@ -299,8 +304,11 @@ void op_aas(struct cpu *c, const struct insn *i)
 void op_aam(struct cpu *c, const struct insn *i)
 {
     uint32_t al = reg_read(c, REG_EAX, 1), base = i->imm & 0xff;
-    if (base == 0)
+    if (base == 0) {
+        if (c->model.level <= CPU_186)
+            set_szp(c, 0, 0);
         divide_error(c);
+    }
     reg_write(c, REG_EAX, 2, al / base << 8 | al % base);
     set_szp(c, al % base, 0);
 }

@@ -30,6 +30,10 @@ static void ins_element(struct cpu *c, const struct insn *i)
 {
     uint16_t port = (uint16_t)reg_read(c, REG_EDX, 2);
     uint32_t di = string_index(c, i, REG_EDI);
+    if (UNLIKELY(string_overruns(c, i, REG_EDI))) {
+        string_advance(c, i, REG_EDI, 1);
+        string_overrun(c, i, 2);
+    }
     mem_probe_write(c, SEG_ES, di, i->size);
     mem_write(c, SEG_ES, di, i->size, cpu_io_read(c, port, i->size));
     string_advance(c, i, REG_EDI, 1);
@@ -38,6 +42,10 @@ static void ins_element(struct cpu *c, const struct insn *i)
 static void outs_element(struct cpu *c, const struct insn *i)
 {
     uint16_t port = (uint16_t)reg_read(c, REG_EDX, 2);
+    if (UNLIKELY(string_overruns(c, i, REG_ESI))) {
+        string_advance(c, i, REG_ESI, 1);
+        string_overrun(c, i, 1);
+    }
     uint32_t v = (uint32_t)mem_read(c, i->seg, string_index(c, i, REG_ESI), i->size);
     cpu_io_write(c, port, i->size, v);
     string_advance(c, i, REG_ESI, 1);

@@ -10,11 +10,36 @@
 
 enum { PAGE = PHYS_PAGE_SIZE };
 
+/* Operand access with the 286's overrun rule; `reg` has been moved when it faults. */
+
+static uint32_t source(struct cpu *c, const struct insn *i)
+{
+    if (UNLIKELY(string_overruns(c, i, REG_ESI))) {
+        string_advance(c, i, REG_ESI, 1);
+        string_overrun(c, i, 1);
+    }
+    return (uint32_t)mem_read(c, i->seg, string_index(c, i, REG_ESI), i->size);
+}
+
+static uint32_t destination(struct cpu *c, const struct insn *i)
+{
+    if (UNLIKELY(string_overruns(c, i, REG_EDI))) {
+        string_advance(c, i, REG_EDI, 1);
+        string_overrun(c, i, 1);
+    }
+    return (uint32_t)mem_read(c, SEG_ES, string_index(c, i, REG_EDI), i->size);
+}
+
 /* One element of each */
 
 static void movs_element(struct cpu *c, const struct insn *i)
 {
-    uint64_t v = mem_read(c, i->seg, string_index(c, i, REG_ESI), i->size);
+    uint32_t v = source(c, i);
+    if (UNLIKELY(string_overruns(c, i, REG_EDI))) {
+        string_advance(c, i, REG_ESI, 1);
+        string_advance(c, i, REG_EDI, 1);
+        string_overrun(c, i, 2);
+    }
     mem_write(c, SEG_ES, string_index(c, i, REG_EDI), i->size, v);
     string_advance(c, i, REG_ESI, 1);
     string_advance(c, i, REG_EDI, 1);
@@ -22,21 +47,33 @@ static void movs_element(struct cpu *c, const struct insn *i)
 
 static void stos_element(struct cpu *c, const struct insn *i)
 {
+    if (UNLIKELY(string_overruns(c, i, REG_EDI))) {
+        string_advance(c, i, REG_EDI, 1);
+        string_overrun(c, i, 2);
+    }
     mem_write(c, SEG_ES, string_index(c, i, REG_EDI), i->size, reg_read(c, REG_EAX, i->size));
     string_advance(c, i, REG_EDI, 1);
 }
 
 static void lods_element(struct cpu *c, const struct insn *i)
 {
-    uint32_t v = (uint32_t)mem_read(c, i->seg, string_index(c, i, REG_ESI), i->size);
-    reg_write(c, REG_EAX, i->size, v);
+    reg_write(c, REG_EAX, i->size, source(c, i));
     string_advance(c, i, REG_ESI, 1);
 }
 
+/* On the 286 ES:DI is read first. */
 static void cmps_element(struct cpu *c, const struct insn *i)
 {
-    uint32_t a = (uint32_t)mem_read(c, i->seg, string_index(c, i, REG_ESI), i->size);
-    uint32_t b = (uint32_t)mem_read(c, SEG_ES, string_index(c, i, REG_EDI), i->size);
+    uint32_t a, b;
+    if (c->model.level == CPU_286) {
+        b = destination(c, i);
+        if (string_overruns(c, i, REG_ESI))
+            string_advance(c, i, REG_EDI, 1);
+        a = source(c, i);
+    } else {
+        a = source(c, i);
+        b = destination(c, i);
+    }
     alu_sub(i->size, a, b, &c->fr, &c->fx);
     string_advance(c, i, REG_ESI, 1);
     string_advance(c, i, REG_EDI, 1);
@@ -44,7 +81,7 @@ static void cmps_element(struct cpu *c, const struct insn *i)
 
 static void scas_element(struct cpu *c, const struct insn *i)
 {
-    uint32_t b = (uint32_t)mem_read(c, SEG_ES, string_index(c, i, REG_EDI), i->size);
+    uint32_t b = destination(c, i);
     alu_sub(i->size, reg_read(c, REG_EAX, i->size), b, &c->fr, &c->fx);
     string_advance(c, i, REG_EDI, 1);
 }

@@ -36,6 +36,22 @@ static inline void string_count_down(struct cpu *c, const struct insn *i, uint32
     reg_write(c, REG_ECX, i->asize, string_count(c, i) - n);
 }
 
+/* The captured 80286 in real mode has moved the index registers and counted before it notices that a
+ * word runs over the end of the segment: does this element's operand at `reg`? */
+static inline bool string_overruns(const struct cpu *c, const struct insn *i, unsigned reg)
+{
+    return c->model.level == CPU_286 && in_real_mode(c) && i->size == 2 &&
+           string_index(c, i, reg) == 0xffff;
+}
+
+/* Then: the index registers having been moved, count and raise. Writes are counted one ahead. */
+static inline void string_overrun(struct cpu *c, const struct insn *i, uint32_t counted)
+{
+    if (i->rep)
+        string_count_down(c, i, counted);
+    raise_gp(c, 0);
+}
+
 /* The string goes on: execute the same instruction again. */
 static inline void string_again(struct cpu *c)
 {

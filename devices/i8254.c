@@ -7,7 +7,8 @@
  * are loaded and counters decremented on the falling edge of CLK).
  *
  * NOT MODELLED: a gate that falls and rises between two pulses outside modes 1, 2, 3 and 5 (which
- * latch the edge), and what a count of 1 does in modes 2 and 3, where it is illegal (OUT stays high).
+ * latch the edge), and what a count of 1 does in modes 2 and 3, where it is illegal (OUT stays
+ * high).
  */
 #include "devices/i8254.h"
 
@@ -155,8 +156,8 @@ static uint16_t contents_at(const struct i8254_channel *c, uint64_t t)
         value = square_contents(c, t);
     else if (c->phase == RUNNING && c->mode == 2)
         value = c->count - place(c, t);
-    else
-        value = (c->count % wrap + wrap - (uint32_t)(elapsed % wrap)) % wrap; /* runs on past zero */
+    else /* runs on past zero */
+        value = (c->count % wrap + wrap - (uint32_t)(elapsed % wrap)) % wrap;
     return c->bcd ? to_bcd(value) : (uint16_t)value;
 }
 
@@ -179,16 +180,30 @@ static void settle(struct i8254_channel *c, uint64_t t)
     c->pending = 0;
 }
 
+/* Whether OUT left the level `shown` after pulse `from`, up to pulse t. */
+static bool left_level(const struct i8254_channel *c, uint64_t from, uint64_t t)
+{
+    for (unsigned i = 0; i < 4; i++) { /* more candidates than that never go by without a change */
+        from = next_transition(c, from);
+        if (from > t)
+            return false;
+        if (out_at(c, from) != c->shown)
+            return true;
+    }
+    return false;
+}
+
 /* Brings the OUT pin up to pulse t. A pulse that began and ended since is still shown as two
  * edges, however late the timer came. */
 static void show(struct i8254 *x, unsigned channel, uint64_t t)
 {
     struct i8254_channel *c = &x->st.channel[channel];
     const struct irq_line *line = &x->w.out[channel];
-    bool missed = next_transition(c, c->shown_at) <= t;
+    uint64_t until = c->pending && c->next_start < t ? c->next_start : t;
+    bool left = left_level(c, c->shown_at, until);
     settle(c, t);
     bool level = out_at(c, t);
-    if (missed && level == c->shown && next_transition(c, c->shown_at) < t)
+    if (level == c->shown && (left || left_level(c, until, t)))
         irq_set(line, !level);
     c->shown = level;
     c->shown_at = t;

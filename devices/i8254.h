@@ -20,7 +20,7 @@ struct i8254_wiring {
 
 struct i8254_channel {
     uint64_t start;      /* CLK pulse that loads (or loaded) the counting element with `count` */
-    uint64_t next_start; /* and the one that will load next_count; UINT64_MAX: at the next trigger */
+    uint64_t next_start; /* and the one that will load next_count; UINT64_MAX: the next trigger */
     uint64_t held;       /* while held: pulses counted since start */
     uint64_t shown_at;   /* CLK pulse up to which the OUT pin has been driven */
     uint32_t count;      /* initial count, 1..65536 */

@@ -2,8 +2,8 @@
  * Intel 8259A: see i8259.h for the documents and the wiring. Page numbers are those of data sheet
  * 231468-003.
  *
- * NOT MODELLED: MCS-80/85 mode (the CALL sequence), buffered mode's EN pin, and the time between the two INTA
- * pulses. INT stays low while the initialization words are being written.
+ * NOT MODELLED: MCS-80/85 mode (the CALL sequence), buffered mode's EN pin, and the time between
+ * the two INTA pulses. INT stays low while the initialization words are being written.
  */
 #include "devices/i8259.h"
 
@@ -253,8 +253,8 @@ static void i8259_write(void *dev, uint32_t offset, uint32_t value, enum access_
         write_ocw2(s, v);
     }
     if (trace_on(x->w.log, TRACE_PIC))
-        trace_line(x->w.log, TRACE_PIC, "%s: write A0=%u %02x irr=%02x isr=%02x imr=%02x", x->dev.id,
-                   (unsigned)(offset & 1), v, s->irr, s->isr, s->imr);
+        trace_line(x->w.log, TRACE_PIC, "%s: write A0=%u %02x irr=%02x isr=%02x imr=%02x",
+                   x->dev.id, (unsigned)(offset & 1), v, s->irr, s->isr, s->imr);
     update(x);
 }
 

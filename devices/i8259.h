@@ -1,6 +1,7 @@
 /*
- * Intel 8259A programmable interrupt controller, 8086 mode, one or two in cascade, with the edge/level
- * control register of the PIIX beside it (Intel 8259A data sheet 231468; 82371SB data sheet 3.6).
+ * Intel 8259A programmable interrupt controller, 8086 mode, one or two in cascade, with the
+ * edge/level control register of the PIIX beside it (Intel 8259A data sheet 231468; 82371SB data
+ * sheet 3.6).
  *
  * The board wires the devices to i8259_pin(), the slave's `intr` to a pin of the master and the
  * master's `intr` to the CPU; the CPU runs the INTA cycles by i8259_acknowledge(master).
@@ -20,7 +21,7 @@ struct i8259_wiring {
     struct irq_line intr;  /* the INT output */
     struct i8259 *slave;   /* answers the INTA cycles of its pin; NULL: none (and for a slave) */
     uint8_t slave_pin;     /* of this chip, where the slave's INT arrives */
-    uint8_t elcr_writable; /* pins that the ELCR may make level-triggered; 0: no ELCR, ICW1 decides */
+    uint8_t elcr_writable; /* pins that the ELCR can make level-triggered; 0: no ELCR */
 };
 
 struct i8259_state {

@@ -187,7 +187,7 @@ bool machine_serial_busy(const struct machine *m, unsigned port)
 static void feed_serial(struct machine *m)
 {
     for (unsigned i = 0; i < SERIAL_PORTS; i++) {
-        if (!machine_serial_busy(m, i) || !ns16550_can_receive(&m->pc->serial[i]))
+        if (!machine_serial_busy(m, i) || !ns16550_room(&m->pc->serial[i]))
             continue;
         uint8_t byte = m->serial_in[i].data[m->serial_taken[i]++];
         post(m, (struct input_event){.kind = INPUT_SERIAL, .a = (uint8_t)i, .b = byte});

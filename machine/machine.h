@@ -19,7 +19,6 @@ struct machine_host {
     void (*parallel_out)(void *arg, uint8_t byte);
     void (*debug_out)(void *arg, uint16_t port, uint8_t byte); /* 0x402, 0xE9 */
     void (*log_line)(void *arg, const char *line);
-    void (*leds)(void *arg, uint8_t leds); /* keyboard: 1 scroll, 2 num, 4 caps */
 };
 
 /* Why machine_run() came back. */

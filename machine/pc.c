@@ -49,7 +49,7 @@ static uint8_t intack(void *arg)
 STATE_DESC(glue_desc, struct glue_state, 1,
            FIELD_MAX(struct glue_state, a20_8042, 1, "A20 gate of the keyboard controller"),
            FIELD_MAX(struct glue_state, a20_port92, 1, "A20 gate of port 92"),
-           FIELD_MAX(struct glue_state, nmi_enabled, 1, "port 70 bit 7 is clear"),
+           FIELD_MAX(struct glue_state, nmi_masked, 1, "port 70 bit 7"),
            FIELD_MAX(struct glue_state, irq13, 1, "coprocessor error latch"));
 
 static void update_a20(struct pc *pc)
@@ -96,16 +96,16 @@ static void request_poweroff(void *arg)
     cpu_request_exit(&pc->cpu);
 }
 
-static void set_nmi_enable(void *arg, unsigned pin, bool level)
+static void set_nmi_mask(void *arg, unsigned pin, bool level)
 {
     struct pc *pc = arg;
     (void)pin;
-    pc->glue.st.nmi_enabled = level;
+    pc->glue.st.nmi_masked = level;
 }
 
 void pc_pulse_nmi(struct pc *pc)
 {
-    if (!pc->glue.st.nmi_enabled)
+    if (pc->glue.st.nmi_masked)
         return;
     cpu_set_nmi(&pc->cpu, 0, true);
     cpu_set_nmi(&pc->cpu, 0, false);
@@ -116,10 +116,7 @@ static void set_ferr(void *arg, unsigned pin, bool level)
 {
     struct pc *pc = arg;
     (void)pin;
-    if (level)
-        pc->glue.st.irq13 = 1;
-    else
-        pc->glue.st.irq13 = 0;
+    pc->glue.st.irq13 = level;
     irq_set(&(struct irq_line){set_irq, pc, IRQ_FPU}, pc->glue.st.irq13);
 }
 
@@ -147,7 +144,7 @@ static void glue_reset(void *dev, enum reset_kind kind)
 {
     struct glue *g = dev;
     (void)kind;
-    g->st = (struct glue_state){.a20_8042 = 1, .nmi_enabled = 1};
+    g->st = (struct glue_state){.a20_8042 = 1};
     update_a20(CONTAINER_OF(g, struct pc, glue));
 }
 
@@ -194,13 +191,6 @@ static void debug_out(struct pc *pc, uint16_t port, uint8_t byte)
 
 static void debug402_out(void *arg, uint8_t byte) { debug_out(arg, 0x402, byte); }
 static void debugE9_out(void *arg, uint8_t byte) { debug_out(arg, 0xe9, byte); }
-
-static void leds_out(void *arg, uint8_t leds)
-{
-    const struct machine_host *h = &((struct pc *)arg)->m->host;
-    if (h->leds)
-        h->leds(h->arg, leds);
-}
 
 static void log_out(void *arg, const char *line)
 {
@@ -298,6 +288,11 @@ static void preload_firmware(struct pc *pc)
 
 /* --- devices --- */
 
+static bool timer2_out(void *arg)
+{
+    return i8254_out(&((struct pc *)arg)->pit, 2);
+}
+
 static void make_interrupts_and_time(struct pc *pc)
 {
     struct clock *clk = &pc->clk;
@@ -312,9 +307,10 @@ static void make_interrupts_and_time(struct pc *pc)
                                                      .out = {irq_line(pc, IRQ_TIMER)}});
     mc146818_init(&pc->rtc, "rtc", (struct mc146818_wiring){.clk = clk, .log = log,
                                                             .irq = irq_line(pc, IRQ_RTC),
-                                                            .nmi_enable = {set_nmi_enable, pc, 0},
+                                                            .nmi_mask = {set_nmi_mask, pc, 0},
                                                             .start = pc->m->cfg.rtc_base});
-    port61_init(&pc->port61, "port61", (struct port61_wiring){.clk = clk, .pit = &pc->pit});
+    port61_init(&pc->port61, "port61", (struct port61_wiring){.clk = clk, .gate2 = i8254_gate(&pc->pit, 2),
+                                                              .out2 = timer2_out, .out2_arg = pc});
     port92_init(&pc->port92, "port92", (struct port92_wiring){.a20 = {set_a20_port92, pc, 0},
                                                               .reset = {request_reset, pc, 0}});
 }
@@ -323,13 +319,17 @@ static void make_input(struct pc *pc)
 {
     struct clock *clk = &pc->clk;
     struct log *log = &pc->log;
-    ps2_kbd_init(&pc->keyboard, "kbd", (struct ps2_kbd_wiring){.clk = clk, .log = log, .leds = leds_out, .arg = pc});
-    ps2_mouse_init(&pc->mouse, "mouse", (struct ps2_mouse_wiring){.clk = clk, .log = log});
     i8042_init(&pc->kbc, "i8042", (struct i8042_wiring){.clk = clk, .log = log,
-                                                       .irq_kbd = irq_line(pc, IRQ_KEYBOARD),
+                                                       .irq_keyboard = irq_line(pc, IRQ_KEYBOARD),
                                                        .irq_aux = irq_line(pc, IRQ_MOUSE),
                                                        .a20 = {set_a20_8042, pc, 0},
-                                                       .reset = {request_reset, pc, 0}});
+                                                       .reset = {request_reset, pc, 0},
+                                                       .port = {{&ps2_kbd_ops, &pc->keyboard},
+                                                                {&ps2_mouse_ops, &pc->mouse}}});
+    ps2_kbd_init(&pc->keyboard, "kbd", (struct ps2_kbd_wiring){.clk = clk, .log = log,
+                                                              .ready = i8042_ready(&pc->kbc, I8042_KEYBOARD)});
+    ps2_mouse_init(&pc->mouse, "mouse", (struct ps2_mouse_wiring){.clk = clk, .log = log,
+                                                                 .ready = i8042_ready(&pc->kbc, I8042_AUX)});
 }
 
 static void make_dma_and_floppy(struct pc *pc)
@@ -588,7 +588,7 @@ static enum emu_err make_board(struct pc *pc, struct error *err)
     if (!e && cfg->board == BOARD_PC)
         e = map_pci_ports(pc, err);
     list_devices(pc);
-    return e ? e : pc_describe(pc, err);
+    return e;
 }
 
 enum emu_err pc_new(struct machine *m, struct pc **out, struct error *err)
@@ -604,11 +604,14 @@ enum emu_err pc_new(struct machine *m, struct pc **out, struct error *err)
     pc->phys = phys;
     phys_init(phys);
     enum emu_err e = make_board(pc, err);
+    if (!e) {
+        pc_reset(pc, RESET_POWER_ON);
+        e = pc_describe(pc, err);
+    }
     if (e) {
         pc_free(pc);
         return e;
     }
-    pc_reset(pc, RESET_POWER_ON);
     *out = pc;
     return EMU_OK;
 }

@@ -43,7 +43,7 @@ struct vga_pci {
 /* Glue that no chip holds: the OR of the two A20 gates, the coprocessor error latch. */
 struct glue_state {
     uint8_t a20_8042, a20_port92;
-    uint8_t nmi_enabled; /* port 70 bit 7 clear */
+    uint8_t nmi_masked; /* port 70 bit 7 */
     uint8_t irq13;
 };
 

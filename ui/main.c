@@ -182,7 +182,7 @@ static enum emu_err open_gdb(struct frontend *f, struct error *err)
 
 static enum emu_err set_up(struct frontend *f, struct error *err)
 {
-    struct machine_host host = {f, on_serial, on_parallel, on_debug, on_log, NULL};
+    struct machine_host host = {f, on_serial, on_parallel, on_debug, on_log};
     enum emu_err e = open_log(f, err);
     if (!e)
         e = machine_new(&f->opt.cfg, &host, &f->m, err);

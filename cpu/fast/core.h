@@ -201,22 +201,29 @@ struct fast {
 struct slot *fast_slow(ARGS);    /* the instruction of slot i by the reference tier */
 struct slot *fast_rare(ARGS);    /* handler of instructions without one: cached struct insn, ref */
 struct slot *fast_span(ARGS);    /* an instruction that leaves its page or segment part */
-struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, fill a link */
+struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, fill its link */
+struct slot *fast_relink_indirect(ARGS); /* the same with LINKS links */
 struct slot *fast_goto(ARGS);    /* charged transfer to cur_lin without a link */
 struct slot *fast_here(ARGS);    /* slot: the code is at cur_lin (after a call at a page end) */
 struct slot *fast_expired(ARGS); /* REM < 0 before slot i */
 struct slot *fast_resolve(ARGS); /* slot: first use of a branch within a page */
-void fast_context(struct cpu *c);
+void fast_update_context(struct cpu *c); /* after changes of segments, mode, privilege, TLB */
 
 /* --- code.c ---------------------------------------------------------------------------------- */
 struct slot *fast_find(struct cpu *c); /* code at cur_lin; NULL: cannot be cached (fault, device) */
 uint32_t fast_keep_insn(struct fast *f, const struct insn *o); /* 0: full */
+bool fast_decode_at(struct cpu *c, const struct code_page *pg, uint32_t off, struct insn *o);
 void fast_drop_all(struct cpu *c);
+void fast_translations_dropped(void *cpu, bool all, laddr page); /* mmu.flushed */
+struct code_page *fast_page(struct cpu *c); /* of cur_lin; NULL as above */
+void fast_bind(struct fast *f, struct slot *branch, const struct slot *to); /* branch within a page */
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len);
 
 /* --- select.c, handler tables ---------------------------------------------------------------- */
 /* Fills fn and operands for a non-transfer instruction; false: no handler. */
 bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s);
+/* Indirect JMP and CALL, likewise. */
+bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s);
 /* Handler for two neighbouring instructions in the slot of the first, or NULL. */
 fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode);
 
@@ -401,7 +408,7 @@ INLINE struct link *link_find(struct link *l, uint64_t key)
         f_->cur_lin = t_; \
         struct link *l_ = link_find(link_of(i), f_->key | t_); \
         if (UNLIKELY(!l_)) \
-            TAIL(fast_relink); \
+            TAIL(fast_relink_indirect); \
         REM += l_->adjust; \
         i = l_->to; \
         ENTER; \

@@ -8,13 +8,13 @@
 
 #include "cpu/cpu.h"
 
-/* Makes the code cache and connects the code and TLB hooks; NULL: out of memory. */
-struct fast *fast_new(struct cpu *c);
+/* Makes the code cache and connects the code and TLB hooks; out of memory: c->fast stays NULL. */
+void fast_init(struct cpu *c);
 void fast_free(struct cpu *c); /* disconnects; c->fast may be NULL */
 
-/* Executes while c->attn is 0, no deadline moved, and enough instructions are left before `limit`;
- * may come back early, also without having executed anything. On return st.eip, fr, fx and the
- * clock's icount are exact. A fault leaves by longjmp from the reference tier with the same exactness. */
+/* Executes while c->attn is 0, no deadline moved and icount < limit; makes some progress. On return
+ * st.eip, fr, fx and the clock's icount are exact. A fault leaves by longjmp from the reference tier
+ * with the same exactness. */
 void fast_run(struct cpu *c, uint64_t limit);
 
 /* Drops all decoded code. */

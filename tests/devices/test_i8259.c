@@ -1,5 +1,5 @@
-/* Two 8259As in cascade, as in a PC/AT, through their ports and pins. Expected behaviour: data sheet
- * 231468-003 ("p.N") and, for the ELCR, 82371SB 3.6. */
+/* Two 8259As in cascade, as in a PC/AT, through their ports and pins. Expected behaviour: data
+ * sheet 231468-003 ("p.N") and, for the ELCR, 82371SB 3.6. */
 #include "devices/i8259.h"
 #include "tests/lib/device_tests.h"
 
@@ -31,7 +31,8 @@ static struct bench *new_pair(uint8_t elcr_master, uint8_t elcr_slave)
                                      .elcr_writable = elcr_master});
     i8259_init(&p->slave, "pic1",
                (struct i8259_wiring){.clk = &b->clk, .log = &b->log,
-                                     .intr = i8259_pin(&p->master, 2), .elcr_writable = elcr_slave});
+                                     .intr = i8259_pin(&p->master, 2),
+                                     .elcr_writable = elcr_slave});
     bench_map(b, M0, 2, 0, &i8259_io, &p->master);
     bench_map(b, S0, 2, 0, &i8259_io, &p->slave);
     bench_map(b, ELCR_M, 1, 0, &i8259_elcr_io, &p->master);

@@ -13,7 +13,8 @@ static int setup(void **state)
     struct bench *b = bench_new();
     struct mc146818 *x = bench_alloc(b, sizeof(*x));
     mc146818_init(x, "rtc",
-                  (struct mc146818_wiring){.clk = &b->clk, .log = &b->log, .irq = bench_line(b, IRQ),
+                  (struct mc146818_wiring){.clk = &b->clk, .log = &b->log,
+                                           .irq = bench_line(b, IRQ),
                                            .nmi_mask = bench_line(b, NMI), .start = LEAP_EVE});
     bench_map(b, INDEX, 4, 0, &mc146818_io, x);
     bench_add(b, &x->dev);

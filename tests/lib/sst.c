@@ -144,7 +144,7 @@ static bool parse_line(struct test *t, const char *line)
     unsigned vector, value;
     switch (line[0]) {
     case 'T': begin_test(t, p); return true;
-    case 'b': snprintf(t->bytes, sizeof(t->bytes), "%s", p); return true;
+    case 'b': snprintf(t->bytes, sizeof(t->bytes), "%.60s", p); return true;
     case 'i':
         if (!parse_registers(p, t->before))
             return false;
@@ -161,6 +161,15 @@ static bool parse_line(struct test *t, const char *line)
         return true;
     default: return false;
     }
+}
+
+/* Where DIV and AAM pushed undefined FLAGS: an INT 0 leaves SP 6 lower. The 8086 file does not tell, the
+ * 80286 file rounds odd addresses down. */
+static void find_pushed_flags(const struct sst *s, struct test *t)
+{
+    uint16_t sp = t->after[8];
+    if (t->mask != 0xffff && sp == (uint16_t)(t->before[8] - 6))
+        t->flags_at = (((uint32_t)t->after[5] << 4) + ((sp + 4u) & 0xffff)) & (uint32_t)(s->ram->size - 1);
 }
 
 /* Running */
@@ -333,13 +342,15 @@ static struct sst_form *find_form(struct sst_totals *totals, const char *name)
 static bool run_test(struct sst *s, bool *exact)
 {
     struct test *t = &s->test;
+    find_pushed_flags(s, t);
     load(s);
     s->text_len = 0;
     bool done = execute(s);
-    *exact = compare_registers(s, 0xffff) & compare_final(s, 0xffff);
+    *exact = compare_registers(s, 0xffff) && compare_final(s, 0xffff);
     s->text_len = 0;
     say(s, "%s [%s]\n", t->title, t->bytes);
-    bool ok = compare_registers(s, t->mask) & compare_final(s, t->mask);
+    bool ok = compare_registers(s, t->mask);
+    ok &= compare_final(s, t->mask);
     ok &= compare_initial(s);
     ok &= compare_rest(s);
     if (!done)
