@@ -252,6 +252,7 @@ static void cpu_close(void *dev)
 #ifdef HAVE_FAST
     fast_free(c);
 #endif
+    ref_free(c);
     mmu_free(&c->mmu);
 }
 
@@ -275,6 +276,7 @@ enum emu_err cpu_init(struct cpu *c, const char *id, const struct cpu_model *mod
     enum emu_err e = mmu_init(&c->mmu, w.phys, err);
     if (e)
         return e;
+    ref_init(c);
 #ifdef HAVE_FAST
     if (core == CORE_FAST)
         c->fast = fast_new(c); /* NULL: out of memory, the reference tier runs */

@@ -104,6 +104,7 @@ struct cpu {
     /* Called with every instruction about to run while ATTN_SLOW tracing is on; may be NULL. */
     void (*trace)(void *arg, struct cpu *c);
     void *trace_arg;
+    struct ref_memo *memo; /* ref.c: instructions decoded before, by their bytes; NULL: none */
     uint64_t fetch_gen;
     uint16_t last_op;     /* of the last instruction that ref_execute_one ran: single-step rules */
 };

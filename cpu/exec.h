@@ -121,6 +121,8 @@ void fpu_fxrstor(struct cpu *c, const struct insn *i);
 void mmx_op(struct cpu *c, const struct insn *i);
 
 /* ref.c: fetch, decode, execute one instruction; all of it may raise. */
+void ref_init(struct cpu *c); /* without memory for the memo everything is decoded each time */
+void ref_free(struct cpu *c);
 void ref_execute_one(struct cpu *c);
 /* Runs the body of an already decoded instruction at insn_eip (the fast tier's slow path). */
 void ref_execute(struct cpu *c, const struct insn *i);

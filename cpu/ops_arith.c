@@ -112,11 +112,16 @@ void op_cmpxchg8b(struct cpu *c, const struct insn *i)
 
 /* Multiplication */
 
-/* CF = OF = the upper half is significant; the others from the lower half. */
-static void multiply_flags(struct cpu *c, unsigned size, uint32_t low, bool overflow)
+/* CF = OF = the upper half is significant. Undefined: SF ZF PF are those of the lower half, up to the
+ * 286 of the upper half, where AF is mostly CF on the 286. */
+static void multiply_flags(struct cpu *c, unsigned size, uint64_t product, bool overflow)
 {
-    alu_logic(size, low & alu_mask(size), &c->fr, &c->fx);
+    bool upper = c->model.level <= CPU_286;
+    uint32_t v = (uint32_t)(upper ? product >> 8 * size : product) & alu_mask(size);
+    alu_logic(size, v, &c->fr, &c->fx);
     fl_set_cf_of(&c->fr, &c->fx, overflow, overflow);
+    if (c->model.level == CPU_286 && overflow)
+        c->fx ^= 16;
 }
 
 /* Low and high half of a product to AX or to (E)DX:(E)AX. */
@@ -145,7 +150,7 @@ void op_mul(struct cpu *c, const struct insn *i)
 {
     uint64_t p = (uint64_t)reg_read(c, REG_EAX, i->size) * src_read(c, i);
     write_product(c, i->size, p);
-    multiply_flags(c, i->size, (uint32_t)p, (p >> 8 * i->size) != 0);
+    multiply_flags(c, i->size, p, (p >> 8 * i->size) != 0);
 }
 
 /* IMUL r/m -- F6-F7 /5. */
@@ -153,14 +158,14 @@ void op_imul1(struct cpu *c, const struct insn *i)
 {
     int64_t p = signed_value(i->size, reg_read(c, REG_EAX, i->size)) * signed_value(i->size, src_read(c, i));
     write_product(c, i->size, (uint64_t)p);
-    multiply_flags(c, i->size, (uint32_t)p, !fits_signed(i->size, p));
+    multiply_flags(c, i->size, (uint64_t)p, !fits_signed(i->size, p));
 }
 
 static void imul_to_register(struct cpu *c, const struct insn *i, uint32_t a, uint32_t b)
 {
     int64_t p = signed_value(i->size, a) * signed_value(i->size, b);
     reg_write(c, i->dst, i->size, (uint32_t)p);
-    multiply_flags(c, i->size, (uint32_t)p, !fits_signed(i->size, p));
+    multiply_flags(c, i->size, (uint64_t)p, !fits_signed(i->size, p));
 }
 
 /* IMUL r, r/m -- 0F AF /r. */

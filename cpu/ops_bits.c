@@ -25,8 +25,18 @@ void op_ror(struct cpu *c, const struct insn *i) { shift(c, i, alu_ror); }
 void op_rcl(struct cpu *c, const struct insn *i) { shift(c, i, alu_rcl); }
 void op_rcr(struct cpu *c, const struct insn *i) { shift(c, i, alu_rcr); }
 void op_shl(struct cpu *c, const struct insn *i) { shift(c, i, alu_shl); }
-void op_shr(struct cpu *c, const struct insn *i) { shift(c, i, alu_shr); }
-void op_sar(struct cpu *c, const struct insn *i) { shift(c, i, alu_sar); }
+
+/* Right shifts clear AF, but the captured 286 sets it. */
+static void shift_right(struct cpu *c, const struct insn *i, alu_fn *f)
+{
+    uint32_t n = shift_count(c, i); /* before it: CL may be the operand */
+    shift(c, i, f);
+    if (c->model.level == CPU_286 && n != 0)
+        c->fx ^= 16;
+}
+
+void op_shr(struct cpu *c, const struct insn *i) { shift_right(c, i, alu_shr); }
+void op_sar(struct cpu *c, const struct insn *i) { shift_right(c, i, alu_sar); }
 
 /* All ones: OR with -1 in the 8086's microcode. */
 static uint32_t set_minus_one(unsigned size, uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)

@@ -8,9 +8,35 @@
  *
  * NOT MODELLED: the prefetch queue (stores to the bytes just ahead are seen at once).
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "cpu/desc.h"
 
-enum { FETCH_MAX = 15 };
+enum { FETCH_MAX = 15, WINDOW = 16, MEMO_ENTRIES = 2048 };
+
+/* decode() is a pure function of bytes and mode (for one model), so that its results may be kept
+ * without any care for where the bytes are or who changes them. */
+struct memo_entry {
+    uint64_t bytes[WINDOW / 8], mask[WINDOW / 8]; /* in memory order; the mask covers insn.len bytes */
+    uint8_t mode;
+    struct insn insn; /* len 0: empty */
+};
+
+struct ref_memo {
+    struct memo_entry entry[MEMO_ENTRIES];
+};
+
+void ref_init(struct cpu *c)
+{
+    c->memo = calloc(1, sizeof(*c->memo));
+}
+
+void ref_free(struct cpu *c)
+{
+    free(c->memo);
+    c->memo = NULL;
+}
 
 op_fn *const op_table[OP_COUNT] = {
 #define INSN_OP(name, handler) handler,
@@ -49,17 +75,69 @@ static unsigned fetch_more(struct cpu *c, uint32_t eip, uint8_t *buf, unsigned h
     return have + n;
 }
 
-static void fetch_and_decode(struct cpu *c, struct insn *out)
+static unsigned decode_mode(const struct cpu *c)
 {
-    uint8_t buf[FETCH_MAX];
+    return code32(c) ? DECODE_CODE32 : 0;
+}
+
+/* Fetches as many bytes as the instruction needs and decodes them. */
+static unsigned fetch_and_decode(struct cpu *c, uint8_t *buf, struct insn *out)
+{
     uint32_t eip = (uint32_t)c->st.eip;
-    unsigned mode = code32(c) ? DECODE_CODE32 : 0, have = 0;
+    unsigned have = 0, len;
     do {
         uint32_t at = eip + have;
         if (c->model.level <= CPU_186)
             at &= 0xffff;
         have = fetch_more(c, at, buf, have);
-    } while (decode(buf, have, mode, c->model.level, c->model.features, out) == 0);
+        len = decode(buf, have, decode_mode(c), c->model.level, c->model.features, out);
+    } while (len == 0);
+    return len;
+}
+
+static void remember(struct memo_entry *m, const uint8_t *buf, unsigned len, unsigned mode, const struct insn *i)
+{
+    memset(m, 0, sizeof(*m));
+    memcpy(m->bytes, buf, len);
+    memset(m->mask, 0xff, len);
+    m->mode = (uint8_t)mode;
+    m->insn = *i;
+}
+
+static bool remembers(const struct memo_entry *m, const uint8_t *bytes, unsigned mode)
+{
+    uint64_t v[WINDOW / 8];
+    memcpy(v, bytes, WINDOW);
+    uint64_t diff = ((v[0] ^ m->bytes[0]) & m->mask[0]) | ((v[1] ^ m->bytes[1]) & m->mask[1]);
+    return diff == 0 && m->mode == mode && m->insn.len != 0;
+}
+
+/* The bytes at CS:EIP in host memory, where WINDOW of them lie within the page of the last fetch and
+ * within CS; else NULL. */
+static const uint8_t *bytes_in_window(const struct cpu *c)
+{
+    const struct mmu_window *w = &c->mmu.fetch;
+    laddr addr = code_address(c, (uint32_t)c->st.eip);
+    uint32_t in_page = (uint32_t)addr & (PHYS_PAGE_SIZE - 1);
+    bool valid = w->gen == c->mmu.gen && w->page == addr - in_page && w->user == c->mmu.user;
+    if (!valid || in_page > PHYS_PAGE_SIZE - WINDOW || c->st.eip + WINDOW > c->st.seg[SEG_CS].limit)
+        return NULL;
+    return w->host + in_page;
+}
+
+/* The instruction at CS:EIP, from the memo or decoded into `local`. */
+static const struct insn *next_insn(struct cpu *c, struct insn *local)
+{
+    uint8_t buf[FETCH_MAX];
+    unsigned mode = decode_mode(c);
+    struct memo_entry *m = c->memo ? &c->memo->entry[cpu_pc(c) % MEMO_ENTRIES] : NULL;
+    const uint8_t *bytes = m ? bytes_in_window(c) : NULL;
+    if (bytes && remembers(m, bytes, mode))
+        return &m->insn;
+    unsigned len = fetch_and_decode(c, buf, local);
+    if (m)
+        remember(m, buf, len, mode, local);
+    return local;
 }
 
 /* On the 286 LOCK is IOPL-sensitive (80286PRM B, LOCK). */
@@ -84,11 +162,11 @@ void ref_execute(struct cpu *c, const struct insn *i)
 
 void ref_execute_one(struct cpu *c)
 {
-    struct insn i;
+    struct insn local;
     c->insn_eip = c->st.eip;
-    fetch_and_decode(c, &i);
-    c->last_op = i.op;
-    ref_execute(c, &i);
+    const struct insn *i = next_insn(c, &local);
+    c->last_op = i->op;
+    ref_execute(c, i);
 }
 
 /* Undefined opcodes; the 8086 has no #UD and goes on. */

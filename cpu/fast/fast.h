@@ -8,8 +8,8 @@
 
 #include "cpu/cpu.h"
 
-/* Makes the code cache and connects the code and TLB hooks; out of memory: c->fast stays NULL. */
-void fast_init(struct cpu *c);
+/* Makes the code cache, connects the code and TLB hooks, sets c->fast; NULL: out of memory. */
+struct fast *fast_new(struct cpu *c);
 void fast_free(struct cpu *c); /* disconnects; c->fast may be NULL */
 
 /* Executes while c->attn is 0, no deadline moved and icount < limit; makes some progress. On return

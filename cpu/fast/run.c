@@ -343,6 +343,7 @@ COLD struct slot *fast_resolve(ARGS)
 
 COLD struct slot *fast_expired(ARGS)
 {
+    (void)TL;
     SPILL;
     expose(c, i);
     return NULL;
@@ -387,24 +388,25 @@ void fast_run(struct cpu *c, uint64_t limit)
         run_slots(c, i);
 }
 
-void fast_init(struct cpu *c)
+struct fast *fast_new(struct cpu *c)
 {
     struct fast *f = calloc(1, sizeof(*f));
     if (!f)
-        return;
+        return NULL;
     f->pool = calloc(POOL_SLOTS, sizeof(*f->pool));
     f->meta = calloc(POOL_SLOTS, sizeof(*f->meta));
     f->insns = calloc(POOL_INSNS, sizeof(*f->insns));
     c->fast = f;
     if (!f->pool || !f->meta || !f->insns) {
         fast_free(c);
-        return;
+        return NULL;
     }
     f->pool_used = f->insns_used = 1;
     c->w.phys->code_written = fast_code_written;
     c->w.phys->code_written_arg = c;
     c->mmu.flushed = fast_translations_dropped;
     c->mmu.flushed_arg = c;
+    return f;
 }
 
 void fast_free(struct cpu *c)

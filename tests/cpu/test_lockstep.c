@@ -1,0 +1,566 @@
+/*
+ * Both tiers on the same programs: after every slice of instructions all state, the count and, in the
+ * end, all memory must be equal. Programs are random: instructions of a list with random operands, and
+ * plain random bytes, in real mode, flat and segmented 32-bit protected mode, with and without paging.
+ * They write over their own code, fault into handlers that go on elsewhere, and take interrupts.
+ *
+ * The oracle is the reference tier, which the architectural tests check.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cpu/cpu.h"
+#include "cpu/exec.h"
+#if defined(RETRACE_FAST)
+#include "cpu/fast/fast.h"
+#endif
+
+enum {
+    RAM = 2 << 20, GDT = 0x1000, IDT = 0x2000, HANDLER = 0x3000, TABLE = 0x3800, COUNTER = 0x3ff0,
+    DIRECTORY = 0x4000, PAGES = 0x5000, CODE = 0x10000, CODE_SIZE = 0x3000, DATA = 0x20000, STACK = 0x30000,
+    ENTRIES = 64, VECTOR = 0x21,
+};
+
+struct machine {
+    struct cpu cpu;
+    struct phys *phys;
+    struct phys_block *ram;
+    struct io_bus *io;
+    struct clock clk;
+};
+
+struct pair {
+    struct machine m[2]; /* reference, fast */
+};
+
+static uint8_t acknowledge(void *arg)
+{
+    struct machine *m = arg;
+    cpu_set_intr(&m->cpu, 0, false);
+    return VECTOR;
+}
+
+static void machine_init(struct machine *m, const char *model, enum cpu_core core)
+{
+    struct error err;
+    struct cpu_model cm;
+    m->phys = calloc(1, sizeof(*m->phys));
+    m->io = calloc(1, sizeof(*m->io));
+    assert_non_null(m->phys);
+    assert_non_null(m->io);
+    phys_init(m->phys);
+    io_bus_init(m->io);
+    clock_init(&m->clk, 65536);
+    assert_int_equal(phys_block_new(m->phys, "ram", RAM, false, &m->ram, &err), EMU_OK);
+    phys_map(m->phys, 0, RAM, phys_region_memory(m->phys, "ram", m->ram, 0, 0, RAM), PHYS_RW);
+    assert_int_equal(cpu_model_parse(model, &cm, &err), EMU_OK);
+    struct cpu_wiring w = {.clk = &m->clk, .phys = m->phys, .io = m->io, .intack = acknowledge,
+                           .intack_arg = m, .tsc_hz = 1000000};
+    assert_int_equal(cpu_init(&m->cpu, "cpu", &cm, core, w, &err), EMU_OK);
+}
+
+static struct pair *pair_new(const char *model)
+{
+    struct pair *p = calloc(1, sizeof(*p));
+    assert_non_null(p);
+    machine_init(&p->m[0], model, CORE_REFERENCE);
+    machine_init(&p->m[1], model, CORE_FAST);
+    return p;
+}
+
+static void pair_free(struct pair *p)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        cpu_class.close(&p->m[k].cpu);
+        phys_free(p->m[k].phys);
+        free(p->m[k].phys);
+        free(p->m[k].io);
+    }
+    free(p);
+}
+
+static void put(struct pair *p, paddr at, const void *bytes, size_t n)
+{
+    for (unsigned k = 0; k < 2; k++)
+        phys_write_bytes(p->m[k].phys, at, bytes, n);
+}
+
+static void put32(struct pair *p, paddr at, uint32_t v)
+{
+    uint8_t b[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
+    put(p, at, b, 4);
+}
+
+/* --- random numbers, the same everywhere ------------------------------------------------------ */
+
+struct rng {
+    uint64_t s;
+};
+
+static uint32_t rnd(struct rng *r)
+{
+    r->s = r->s * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)(r->s >> 33);
+}
+
+static uint32_t below(struct rng *r, uint32_t n) { return rnd(r) % n; }
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+struct program {
+    uint8_t bytes[CODE_SIZE];
+    size_t len;
+    bool wide; /* 32-bit code */
+};
+
+static void byte(struct program *p, uint32_t v)
+{
+    if (p->len < CODE_SIZE)
+        p->bytes[p->len++] = (uint8_t)v;
+}
+
+static void word(struct program *p, uint32_t v, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++)
+        byte(p, v >> 8 * k);
+}
+
+static unsigned address_bytes(const struct program *p) { return p->wide ? 4 : 2; }
+
+/* A displacement that mostly leads to the data area, at times across a page or segment end. */
+static uint32_t displacement(struct program *p, struct rng *r)
+{
+    uint32_t v = below(r, 0x1800);
+    if (below(r, 32) == 0)
+        v = rnd(r);
+    if (below(r, 48) == 0)
+        return p->wide ? CODE + below(r, CODE_SIZE) : below(r, CODE_SIZE);
+    return p->wide ? DATA + v : v;
+}
+
+/* ModRM with `reg`; with registers as base only where they are small. */
+static void modrm(struct program *p, struct rng *r, unsigned reg, bool memory_only)
+{
+    uint32_t kind = below(r, memory_only ? 3 : 5);
+    if (kind >= 3) {
+        byte(p, 0xc0 | reg << 3 | below(r, 8));
+    } else if (p->wide && kind == 2) { /* [base + index * scale + disp32] */
+        byte(p, 0x80 | reg << 3 | 4);
+        byte(p, rnd(r));
+        word(p, displacement(p, r), 4);
+    } else if (kind == 1) { /* [register + disp] */
+        uint32_t rm = below(r, 8);
+        byte(p, 0x80 | reg << 3 | rm);
+        if (p->wide && rm == 4)
+            byte(p, rnd(r));
+        word(p, displacement(p, r), address_bytes(p));
+    } else {
+        byte(p, reg << 3 | (p->wide ? 5 : 6));
+        word(p, displacement(p, r), address_bytes(p));
+    }
+}
+
+static void one_byte(struct program *p, struct rng *r, uint32_t opcode, bool memory_only)
+{
+    byte(p, opcode);
+    modrm(p, r, below(r, 8), memory_only);
+}
+
+static void two_byte(struct program *p, struct rng *r, uint32_t opcode)
+{
+    byte(p, 0x0f);
+    modrm(p, r, (byte(p, opcode), below(r, 8)), false);
+}
+
+/* A register gets a small value, so that addresses stay near. */
+static void small_register(struct program *p, struct rng *r)
+{
+    byte(p, 0xb8 + below(r, 8));
+    word(p, below(r, 4) ? below(r, 0x400) : rnd(r), address_bytes(p));
+}
+
+static void stack_reset(struct program *p, struct rng *r)
+{
+    byte(p, 0xbc);
+    word(p, (p->wide ? STACK : 0x7000) + below(r, 2) * below(r, 64), address_bytes(p));
+}
+
+static void branch(struct program *p, struct rng *r)
+{
+    static const uint8_t near[] = {0xe8, 0xe9, 0xe8};
+    uint32_t target = below(r, 4) ? below(r, CODE_SIZE) : (uint32_t)p->len + below(r, 64);
+    switch (below(r, 8)) {
+    case 0: case 1: case 2: case 3: /* forwards: programs get on */
+        byte(p, 0x70 + below(r, 16));
+        byte(p, below(r, 24));
+        break;
+    case 4:
+        byte(p, 0xe0 + below(r, 4));
+        byte(p, 0u - below(r, 40));
+        break;
+    case 5:
+        byte(p, 0x0f);
+        byte(p, 0x80 + below(r, 16));
+        word(p, target - ((uint32_t)p->len + address_bytes(p)), address_bytes(p));
+        break;
+    case 6:
+        byte(p, near[below(r, 3)]);
+        word(p, target - ((uint32_t)p->len + address_bytes(p)), address_bytes(p));
+        break;
+    default: byte(p, below(r, 4) ? 0xc3 : 0xcf);
+    }
+}
+
+static void immediate(struct program *p, struct rng *r, uint32_t opcode, unsigned bytes)
+{
+    byte(p, opcode);
+    modrm(p, r, below(r, 8), false);
+    word(p, rnd(r), bytes);
+}
+
+static void string(struct program *p, struct rng *r)
+{
+    static const uint8_t ops[] = {0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+    uint32_t area = p->wide ? DATA : 0;
+    if (below(r, 2)) {
+        byte(p, 0xbe);
+        word(p, area + below(r, 0x1800), address_bytes(p));
+        byte(p, 0xbf);
+        word(p, area + below(r, 0x1800), address_bytes(p));
+        byte(p, 0xb9);
+        word(p, below(r, 3) ? below(r, 16) : below(r, 0x1200), address_bytes(p));
+        byte(p, below(r, 8) ? 0xfc : 0xfd);
+    }
+    if (below(r, 2))
+        byte(p, 0xf2 + below(r, 2));
+    byte(p, ops[below(r, sizeof(ops))]);
+}
+
+/* Without a memory operand of their own. */
+static void simple(struct program *p, struct rng *r)
+{
+    static const uint8_t ops[] = {0x90, 0x98, 0x99, 0x9e, 0x9f, 0xf5, 0xf8, 0xf9, 0xfc, 0xfd, 0x27, 0x2f,
+                                  0x37, 0x3f, 0xd7, 0xc9, 0x9c, 0x60, 0x61, 0x90, 0xfa, 0xfb, 0x9d};
+    uint32_t n = below(r, sizeof(ops) + 40);
+    if (n < sizeof(ops))
+        byte(p, ops[n]);
+    else
+        byte(p, 0x40 + below(r, 32)); /* INC DEC PUSH POP */
+}
+
+static void arithmetic(struct program *p, struct rng *r)
+{
+    unsigned full = address_bytes(p);
+    switch (below(r, 10)) {
+    case 0: case 1: case 2: one_byte(p, r, below(r, 8) << 3 | below(r, 4), false); break;
+    case 3: immediate(p, r, 0x80, 1); break;
+    case 4: immediate(p, r, 0x81, full); break;
+    case 5: immediate(p, r, 0x83, 1); break;
+    case 6: immediate(p, r, 0xc0 + below(r, 2), 1); break;
+    case 7: one_byte(p, r, 0xd0 + below(r, 4), false); break;
+    case 8: one_byte(p, r, 0xf6 + below(r, 2), false), word(p, rnd(r), below(r, 5)); break;
+    default: immediate(p, r, 0x69 + 2 * below(r, 2), 1); break;
+    }
+}
+
+static void move(struct program *p, struct rng *r)
+{
+    static const uint8_t ops[] = {0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x88, 0x89, 0x8a, 0x8b, 0x8f, 0xfe};
+    static const uint8_t twos[] = {0xb6, 0xb7, 0xbe, 0xbf, 0xa3, 0xab, 0xb3, 0xbb, 0xbc, 0xbd, 0xa5, 0xad, 0xaf, 0xc0, 0xc1, 0xb0, 0xb1};
+    switch (below(r, 6)) {
+    case 0: case 1: one_byte(p, r, ops[below(r, sizeof(ops))], false); break;
+    case 2: two_byte(p, r, twos[below(r, sizeof(twos))]); break;
+    case 3: two_byte(p, r, (below(r, 2) ? 0x40 : 0x90) + below(r, 16)); break;
+    case 4: two_byte(p, r, 0xba), byte(p, rnd(r)); break;
+    default: byte(p, 0x0f), byte(p, 0xc8 + below(r, 8)); break;
+    }
+}
+
+static void instruction(struct program *p, struct rng *r)
+{
+    static const uint8_t prefixes[] = {0x66, 0x67, 0x26, 0x36, 0x3e, 0x64, 0x66, 0x2e, 0xf0};
+    if (below(r, 12) == 0)
+        byte(p, prefixes[below(r, sizeof(prefixes))]);
+    switch (below(r, 16)) {
+    case 0: case 1: small_register(p, r); break;
+    case 2: case 3: case 4: case 5: arithmetic(p, r); break;
+    case 6: case 7: case 8: case 9: move(p, r); break;
+    case 10: case 11: case 12: branch(p, r); break;
+    case 13: simple(p, r); break;
+    case 14: below(r, 3) ? simple(p, r) : stack_reset(p, r); break;
+    default: string(p, r);
+    }
+}
+
+static void compose(struct program *p, struct rng *r)
+{
+    p->len = 0;
+    while (p->len + 16 < CODE_SIZE) {
+        instruction(p, r);
+        if (below(r, 16) == 0) /* CMP and Jcc, for fusion */
+            byte(p, 0x39), byte(p, 0xc0 | below(r, 64)), byte(p, 0x70 + below(r, 16)), byte(p, 3);
+    }
+    while (p->len < CODE_SIZE)
+        byte(p, 0x90);
+}
+
+static void noise(struct program *p, struct rng *r)
+{
+    for (p->len = 0; p->len < CODE_SIZE;)
+        byte(p, rnd(r));
+}
+
+/* --- modes ------------------------------------------------------------------------------------ */
+
+enum mode { REAL, REAL_ODD /* CS starts within a page */, FLAT, SEGMENTED, PAGED, MODES };
+
+static const char *const mode_names[MODES] = {"real", "real, odd CS", "flat", "segmented", "paged"};
+
+static bool is_wide(enum mode mode) { return mode >= FLAT; }
+
+/* Every fault and interrupt goes on at another place of the program, with a sane stack. */
+static void handlers(struct pair *p, enum mode mode, struct rng *r, uint32_t code)
+{
+    static const uint8_t wide[] = {0xbc, 0, 0, 3, 0, /* mov esp, STACK */
+                                   0xff, 0x05, 0xf0, 0x3f, 0, 0, /* inc dword [COUNTER] */
+                                   0xa1, 0xf0, 0x3f, 0, 0, 0x83, 0xe0, 0x3f, /* mov eax, [..]; and eax, 63 */
+                                   0x8b, 0x04, 0x85, 0, 0x38, 0, 0, /* mov eax, [TABLE + eax * 4] */
+                                   0xfc, 0xff, 0xe0}; /* cld; jmp eax */
+    static const uint8_t narrow[] = {0x31, 0xc0, 0x8e, 0xd8, 0xb8, 0, 0x20, 0x8e, 0xd0, 0xbc, 0, 0x70, /* ds 0, ss 2000, sp 7000 */
+                                     0xff, 0x06, 0xf0, 0x3f, 0xa1, 0xf0, 0x3f, 0x83, 0xe0, 0x3f, /* inc, mov, and */
+                                     0xc1, 0xe0, 2, 0x89, 0xc3, /* shl ax, 2; mov bx, ax */
+                                     0x8b, 0x8f, 0, 0x38, 0x8b, 0x97, 2, 0x38, /* mov cx, [bx+3800]; mov dx, [bx+3802] */
+                                     0xb8, 0, 0x20, 0x8e, 0xd8, 0x8e, 0xc0, /* ds = es = 2000 */
+                                     0xfc, 0x52, 0x51, 0xcb}; /* cld; push dx; push cx; retf */
+    if (is_wide(mode))
+        put(p, HANDLER, wide, sizeof(wide));
+    else
+        put(p, HANDLER, narrow, sizeof(narrow));
+    for (unsigned k = 0; k < ENTRIES; k++) {
+        uint32_t off = below(r, CODE_SIZE - 64);
+        put32(p, TABLE + 4 * k, is_wide(mode) ? code + off : (code >> 4) << 16 | off);
+    }
+}
+
+static void descriptor(struct pair *p, unsigned index, uint32_t base, uint32_t limit, uint32_t attr)
+{
+    bool big = limit > 0xfffff;
+    uint32_t l = big ? limit >> 12 : limit;
+    put32(p, GDT + 8 * index, (base << 16) | (l & 0xffff));
+    put32(p, GDT + 8 * index + 4, (base & 0xff000000u) | (l & 0xf0000) | (base >> 16 & 0xff) | attr << 8 |
+                                      (big ? 0x800000u : 0) | 0x400000u);
+}
+
+static void identity_pages(struct pair *p, struct rng *r)
+{
+    put32(p, DIRECTORY, PAGES | 7);
+    for (uint32_t k = 0; k < 1024; k++) {
+        bool safe = k < (DATA >> 12) || k >= (STACK >> 12) + 1;
+        uint32_t bits = safe || below(r, 4) ? 7 : below(r, 8);
+        put32(p, PAGES + 4 * k, (k % (RAM >> 12)) << 12 | bits);
+    }
+}
+
+static void set_segment(struct cpu *c, unsigned s, uint16_t selector, uint32_t base, uint32_t limit, uint16_t attr)
+{
+    c->st.seg[s] = (struct cpu_seg){.base = base, .limit = limit, .selector = selector, .attr = attr};
+}
+
+static void enter_protected(struct pair *p, enum mode mode, struct rng *r)
+{
+    bool cut = mode == SEGMENTED;
+    descriptor(p, 1, 0, 0xffffffffu, 0x9b);
+    descriptor(p, 2, 0, cut ? DATA + 0xfff : 0xffffffffu, 0x93);
+    for (unsigned v = 0; v < 256; v++) {
+        put32(p, IDT + 8 * v, 8u << 16 | HANDLER);
+        put32(p, IDT + 8 * v + 4, 0x8e00);
+    }
+    if (mode == PAGED)
+        identity_pages(p, r);
+    for (unsigned k = 0; k < 2; k++) {
+        struct cpu *c = &p->m[k].cpu;
+        c->st.cr0 |= CR0_PE | (mode == PAGED ? CR0_PG | CR0_WP : 0);
+        c->st.cr3 = DIRECTORY;
+        c->st.gdtr.base = GDT;
+        c->st.gdtr.limit = 0x2f;
+        c->st.idtr.base = IDT;
+        c->st.idtr.limit = 0x7ff;
+        set_segment(c, SEG_CS, 8, 0, 0xffffffffu, 0xc09b);
+        for (unsigned s = 0; s < 6; s++) {
+            if (s != SEG_CS)
+                set_segment(c, s, 16, 0, cut && s != SEG_SS ? DATA + 0xfff : 0xffffffffu, 0xc093);
+        }
+        if (cut)
+            c->st.seg[SEG_GS].base = 0x123;
+    }
+}
+
+static void enter_real(struct pair *p, uint32_t code)
+{
+    for (unsigned v = 0; v < 256; v++)
+        put32(p, 4 * v, HANDLER);
+    for (unsigned k = 0; k < 2; k++) {
+        struct cpu *c = &p->m[k].cpu;
+        set_segment(c, SEG_CS, (uint16_t)(code >> 4), code, 0xffff, 0x93);
+        for (unsigned s = 0; s < 6; s++) {
+            if (s != SEG_CS)
+                set_segment(c, s, DATA >> 4, DATA, 0xffff, 0x93);
+        }
+    }
+}
+
+static void set_up(struct pair *p, enum mode mode, const struct program *prog, struct rng *r)
+{
+    uint32_t code = mode == REAL_ODD ? CODE + 0x7c0 : CODE;
+    put(p, code, prog->bytes, prog->len);
+    if (is_wide(mode))
+        enter_protected(p, mode, r);
+    else
+        enter_real(p, code);
+    handlers(p, mode, r, code);
+    for (uint32_t k = 0; k < 0x2000; k += 4)
+        put32(p, DATA + k, below(r, 3) ? rnd(r) : below(r, 256));
+    for (unsigned k = 0; k < 2; k++) {
+        struct cpu *c = &p->m[k].cpu;
+        c->st.eip = is_wide(mode) ? code : 0;
+        c->st.gpr[REG_ESP] = is_wide(mode) ? STACK : 0x7000;
+        cpu_state_changed(c);
+    }
+}
+
+/* --- comparison ------------------------------------------------------------------------------- */
+
+static void check_field(const char *name, uint64_t a, uint64_t b, const char *where)
+{
+    if (a != b)
+        fail_msg("%s: %s is %llx in the reference tier, %llx in the fast one", where, name,
+                 (unsigned long long)a, (unsigned long long)b);
+}
+
+static void compare(struct pair *p, const char *where)
+{
+    static const char *const names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+    struct cpu *a = &p->m[0].cpu, *b = &p->m[1].cpu;
+    cpu_sync(a);
+    cpu_sync(b);
+    check_field("icount", p->m[0].clk.st.icount, p->m[1].clk.st.icount, where);
+    check_field("eip", a->st.eip, b->st.eip, where);
+    for (unsigned k = 0; k < 8; k++)
+        check_field(names[k], a->st.gpr[k], b->st.gpr[k], where);
+    check_field("eflags", a->st.eflags, b->st.eflags, where);
+    if (memcmp(&a->st, &b->st, sizeof(a->st)) != 0)
+        fail_msg("%s: other state differs", where);
+}
+
+static void compare_memory(struct pair *p, const char *where)
+{
+    const uint8_t *a = p->m[0].ram->host, *b = p->m[1].ram->host;
+    for (uint32_t k = 0; k < RAM; k++) {
+        if (a[k] != b[k])
+            fail_msg("%s: memory at %x is %02x in the reference tier, %02x in the fast one", where, k, a[k], b[k]);
+    }
+}
+
+/* Runs both for slices of up to `slice` instructions. */
+static void run_both(struct pair *p, struct rng *r, const char *what, unsigned slices, uint32_t slice)
+{
+    for (unsigned s = 0; s < slices; s++) {
+        uint64_t limit = p->m[0].clk.st.icount + 1 + below(r, slice);
+        bool interrupt = below(r, 8) == 0;
+        enum cpu_stop stop[2];
+        char where[128];
+        for (unsigned k = 0; k < 2; k++) {
+            cpu_set_intr(&p->m[k].cpu, 0, interrupt);
+            stop[k] = cpu_run(&p->m[k].cpu, limit);
+        }
+        snprintf(where, sizeof(where), "%s, slice %u to %llu", what, s, (unsigned long long)limit);
+        compare(p, where);
+        check_field("stop reason", stop[0], stop[1], where);
+        if (stop[0] == CPU_HALTED || stop[0] == CPU_SHUTDOWN)
+            break;
+    }
+    compare_memory(p, what);
+}
+
+typedef void compose_fn(struct program *p, struct rng *r);
+
+static void lockstep(const char *model, enum mode mode, compose_fn *make, uint32_t first, uint32_t seeds)
+{
+    static struct program prog;
+    for (uint32_t seed = first; seed < first + seeds; seed++) {
+        struct rng r = {seed * 0x9e3779b97f4a7c15ull + 1};
+        char what[80];
+        snprintf(what, sizeof(what), "%s %s, seed %u", model, mode_names[mode], seed);
+        prog.wide = is_wide(mode);
+        make(&prog, &r);
+        struct pair *p = pair_new(model);
+        set_up(p, mode, &prog, &r);
+        run_both(p, &r, what, 120, seed % 2 ? 400 : 3000);
+        pair_free(p);
+    }
+}
+
+static uint32_t seeds(void)
+{
+    const char *n = getenv("LOCKSTEP_SEEDS");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 12;
+}
+
+static uint32_t first_seed(void)
+{
+    const char *n = getenv("LOCKSTEP_FIRST");
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 1;
+}
+
+static void real_mode_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium", REAL, compose, first_seed(), seeds());
+    lockstep("486", REAL_ODD, compose, first_seed(), seeds());
+}
+
+static void real_mode_noise_runs_alike_on_all_models(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"8086", "286", "386", "pentium"};
+    for (unsigned k = 0; k < 4; k++)
+        lockstep(models[k], REAL_ODD, noise, first_seed() + 100 * k, seeds());
+}
+
+static void flat_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium", FLAT, compose, first_seed(), 2 * seeds());
+    lockstep("pentium", FLAT, noise, first_seed(), seeds());
+}
+
+static void segmented_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("486", SEGMENTED, compose, first_seed(), seeds());
+}
+
+static void paged_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium", PAGED, compose, first_seed(), 2 * seeds());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(real_mode_programs_run_alike),
+        cmocka_unit_test(real_mode_noise_runs_alike_on_all_models),
+        cmocka_unit_test(flat_programs_run_alike),
+        cmocka_unit_test(segmented_programs_run_alike),
+        cmocka_unit_test(paged_programs_run_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
