@@ -4,6 +4,11 @@
 BUILD ?= build
 .DEFAULT_GOAL := all
 
+# All cores, unless -j was given.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+
 # Without a configuration the first build makes one; run and check also install what is missing.
 ifeq ($(wildcard $(BUILD)/config.mk),)
 SETUP_GOALS := $(filter run check check-guest bench ci,$(MAKECMDGOALS))
@@ -26,7 +31,7 @@ CORE_SRC := $(filter-out cpu/fast/%,$(CORE_SRC))
 endif
 UI_SRC := $(wildcard ui/*.c)
 ifneq ($(HAVE_SDL),1)
-UI_SRC := $(filter-out ui/sdl%.c,$(UI_SRC))
+UI_SRC := $(filter-out ui/sdl.c,$(UI_SRC))
 endif
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
 UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
@@ -36,11 +41,15 @@ TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
 
-# -Wconversion where STYLE asks for it
-CONVERSION := $(patsubst %,$(BUILD)/obj/%/%.o,cpu mmu disk)
+# Sanitizer and stress builds are slow: a few guests, and more time for each.
+SLOW_BUILD := $(strip $(filter yes,$(STRESS)) $(SANITIZE))
+GUEST_TESTS ?= $(if $(SLOW_BUILD),tour bootbasic freedos-fd144-pentium2)
+export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
+
+# Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run check check-unit check-guest bench lint format clean install stress roms help
+.PHONY: all run check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -87,20 +96,27 @@ $(BUILD)/roms/linuxboot.bin: roms/linuxboot/linuxboot.asm $(BUILD)/romsum
 run: all
 	$(BUILD)/retrace -fda $(BUILD)/roms/tour.img $(ARGS)
 
-check: all check-unit check-guest
+check: check-unit # then the guests: one after the other, also with -j
+	@$(MAKE) --no-print-directory check-guest
 
-check-unit: $(TEST_BIN) $(BUILD)/sst
-	@if [ "$(HAVE_CMOCKA)" != 1 ]; then echo "check: cmocka is missing; run ./configure --install-deps"; exit 1; fi
+check-unit: all $(TEST_BIN) $(BUILD)/sst
 	tests/run-unit.sh $(BUILD) $(TEST_BIN)
 
-check-guest: all
-	tests/guest/run.sh $(BUILD)
+$(TEST_BIN) $(TEST_LIB_OBJ): | need-cmocka
+need-cmocka:
+	@if [ "$(HAVE_CMOCKA)" != 1 ]; then echo "check: cmocka is missing; run ./configure --build=$(BUILD) --install-deps"; exit 1; fi
 
-bench: all
+check-guest: all
+	tests/guest/run.sh $(BUILD) $(GUEST_TESTS)
+
+bench: all $(BUILD)/bench-driver
 	bench/run.sh $(BUILD)
 
-lint:
-	tools/lint.sh $(CPPFLAGS)
+$(BUILD)/bench-driver: bench/driver.c
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+lint: $(BUILD)/libretrace.a
+	tools/lint.sh $(BUILD)
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -112,7 +128,7 @@ install: all
 
 stress:
 	./configure --build=build-stress --stress
-	$(MAKE) BUILD=build-stress check
+	@$(MAKE) --no-print-directory BUILD=build-stress check
 
 clean:
 	rm -rf build build-*

@@ -27,6 +27,7 @@ enum {
     FEAT_MMX = 1 << 23, FEAT_FXSR = 1 << 24, FEAT_SSE = 1 << 25, FEAT_SSE2 = 1 << 26,
 };
 #define FEAT_NX (1ull << 52) /* CPUID.80000001:EDX bit 20 */
+#define FEAT_BSWAP (1ull << 53) /* not in CPUID: BSWAP came with the 486; see the 386 in cpuid.c */
 
 struct cpu_model {
     const char *name; /* "486" */

@@ -11,12 +11,14 @@
 
 #include "machine/nearest.h"
 
-#define FEATURES_486 (FEAT_FPU | FEAT_VME)
-#define FEATURES_P5 (FEAT_FPU | FEAT_VME | FEAT_DE | FEAT_PSE | FEAT_TSC | FEAT_MSR | FEAT_MCE | FEAT_CX8)
+#define FEATURES_486 (FEAT_FPU | FEAT_VME | FEAT_BSWAP)
+#define FEATURES_P5 (FEATURES_486 | FEAT_DE | FEAT_PSE | FEAT_TSC | FEAT_MSR | FEAT_MCE | FEAT_CX8)
 #define FEATURES_PPRO (FEATURES_P5 | FEAT_PAE | FEAT_MTRR | FEAT_PGE | FEAT_MCA | FEAT_CMOV)
 #define FEATURES_P2 (FEATURES_PPRO | FEAT_SEP | FEAT_PAT | FEAT_PSE36 | FEAT_MMX | FEAT_FXSR)
 #define INTEL "GenuineIntel"
 
+/* The 386 takes BSWAP, which only the 486 brought: the firmware (SeaBIOS) uses it on every CPU and
+ * would not start. `-cpu 386,-bswap` is the chip as it was. */
 /* Not all names are CPUs of their own: "8088" is in the BIOS's eyes an 8086. */
 static const struct cpu_model models[] = {
     {.name = "8086", .help = "Intel 8086 with 8087: real mode, 1 MiB", .level = CPU_8086,
@@ -24,8 +26,8 @@ static const struct cpu_model models[] = {
     {.name = "186", .help = "Intel 80186 with 8087", .level = CPU_186, .features = FEAT_FPU},
     {.name = "286", .help = "Intel 80286 with 80287: 16-bit protected mode, 16 MiB", .level = CPU_286,
      .features = FEAT_FPU},
-    {.name = "386", .help = "Intel 386DX with 387: paging, V86 mode", .level = CPU_386,
-     .features = FEAT_FPU, .signature = 0x0308},
+    {.name = "386", .help = "Intel 386DX with 387: paging, V86 mode (and BSWAP, for the firmware)", .level = CPU_386,
+     .features = FEAT_FPU | FEAT_BSWAP, .signature = 0x0308},
     {.name = "486", .help = "Intel 486DX4 with CPUID", .level = CPU_486, .features = FEATURES_486,
      .signature = 0x0480, .max_leaf = 1, .has_cpuid = true, .vendor = INTEL},
     {.name = "pentium", .help = "Intel Pentium (P54C): 4 MiB pages, TSC, MSRs", .level = CPU_PENTIUM,
@@ -58,7 +60,7 @@ static const struct {
     {"pge", FEAT_PGE, false}, {"mca", FEAT_MCA, false}, {"cmov", FEAT_CMOV, false},
     {"pat", FEAT_PAT, false}, {"pse36", FEAT_PSE36, false}, {"clflush", FEAT_CLFSH, false},
     {"mmx", FEAT_MMX, false}, {"fxsr", FEAT_FXSR, false}, {"sse", FEAT_SSE, true},
-    {"sse2", FEAT_SSE2, true}, {"nx", FEAT_NX, false},
+    {"sse2", FEAT_SSE2, true}, {"nx", FEAT_NX, false}, {"bswap", FEAT_BSWAP, false},
 };
 
 static const struct cpu_model *find_model(const char *name)
@@ -192,7 +194,7 @@ static void leaf_extended(const struct cpu_model *m, uint32_t leaf, uint32_t out
     if (leaf == 0x80000000u)
         out[0] = max_extended(m);
     else if (leaf == 0x80000001u)
-        out[3] = (uint32_t)(m->features >> 32);
+        out[3] = (uint32_t)((m->features & FEAT_NX) >> 32);
     else
         leaf_brand(m, leaf - 0x80000002u, out);
 }
