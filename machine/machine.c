@@ -291,6 +291,26 @@ static bool skip_idle(struct pc *pc, vtime until)
     return true;
 }
 
+#ifdef STRESS
+/* The stress build lives through a snapshot every so often; a guest cannot tell. */
+static void stress_snapshot(struct machine *m)
+{
+    enum { EVERY = 2000000 };
+    struct buf b = {0};
+    struct error err = {""};
+    if (machine_icount(m) - m->stress_icount < EVERY)
+        return;
+    m->stress_icount = machine_icount(m);
+    enum emu_err e = machine_save_to(m, &b, &err);
+    if (!e)
+        e = machine_load_from(m, b.data, b.len, "stress snapshot", &err);
+    buf_free(&b);
+    if (e)
+        log_guest(&m->pc->log, "stress", "%s", err.text);
+    ASSERT(!e);
+}
+#endif
+
 /* One stretch up to the next deadline; true: come back with *stop. */
 static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount, enum machine_stop *stop)
 {
@@ -329,6 +349,9 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
             return stop;
         if (machine_now(m) >= until || machine_icount(m) >= until_icount)
             return MACHINE_SLICE;
+#ifdef STRESS
+        stress_snapshot(m);
+#endif
         vtime typing = typist_due(&m->typist);
         if (run_stretch(m, typing < until ? typing : until, until_icount, &stop))
             return stop;

@@ -44,6 +44,7 @@ struct machine {
     size_t serial_taken[SERIAL_PORTS];
     struct typist typist; /* what scripts and the monitor type */
     uint32_t trace_enabled;   /* log.enabled of every board that is built */
+    uint64_t stress_icount; /* stress build: of the last snapshot */
     bool running;
     bool no_reboot;
     unsigned mouse_buttons; /* as the monitor last set them */
@@ -96,5 +97,9 @@ uint64_t machine_hash(struct machine *m);
  * loads all, checks, then swaps; on error the running machine is untouched. */
 MUST_CHECK enum emu_err machine_save(struct machine *m, const char *path, struct error *err);
 MUST_CHECK enum emu_err machine_load(struct machine *m, const char *path, struct error *err);
+/* The same in memory: appends to `out`; `name` is for the sentences. */
+MUST_CHECK enum emu_err machine_save_to(struct machine *m, struct buf *out, struct error *err);
+MUST_CHECK enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, const char *name,
+                                          struct error *err);
 
 #endif

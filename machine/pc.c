@@ -715,6 +715,15 @@ void pc_set_trace(struct pc *pc, uint32_t mask)
     pc->io.observe_arg = pc;
 }
 
+void pc_take_session(struct pc *pc, const struct pc *old)
+{
+    for (uint32_t i = 0; i < old->cpu.nbreak; i++) {
+        bool ok = cpu_break_add(&pc->cpu, old->cpu.breakpoint[i]);
+        ASSERT(ok); /* both hold as many */
+    }
+    pc_set_trace(pc, old->log.enabled);
+}
+
 void pc_print_pic(struct pc *pc, void (*emit)(void *arg, const char *line), void *arg)
 {
     for (int i = 1; i >= 0; i--) { /* QEMU's order and form */

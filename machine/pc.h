@@ -107,6 +107,10 @@ void pc_power_button(struct pc *pc);
 void pc_pulse_nmi(struct pc *pc);
 void pc_set_trace(struct pc *pc, uint32_t mask); /* bits of enum trace_category */
 
+/* What belongs to the session, not to the machine, moves to the board that replaces `old`: breakpoints,
+ * tracing. */
+void pc_take_session(struct pc *pc, const struct pc *old);
+
 void pc_print_pic(struct pc *pc, void (*emit)(void *arg, const char *line), void *arg);
 void pc_print_pci(struct pc *pc, void (*emit)(void *arg, const char *line), void *arg);
 

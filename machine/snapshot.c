@@ -168,15 +168,23 @@ static enum emu_err write_file(const char *path, const struct buf *b, struct err
     return EMU_IO;
 }
 
+enum emu_err machine_save_to(struct machine *m, struct buf *out, struct error *err)
+{
+    enum emu_err e = machine_flush(m, err);
+    if (!e) {
+        put_machine(m, out);
+        if (out->failed)
+            e = error_set(err, EMU_NOMEM, "the host is out of memory; nothing was saved");
+    }
+    return e;
+}
+
 enum emu_err machine_save(struct machine *m, const char *path, struct error *err)
 {
     struct buf b = {0};
-    enum emu_err e = machine_flush(m, err);
-    if (!e) {
-        put_machine(m, &b);
-        e = b.failed ? error_set(err, EMU_NOMEM, "the host is out of memory; nothing was saved")
-                     : write_file(path, &b, err);
-    }
+    enum emu_err e = machine_save_to(m, &b, err);
+    if (!e)
+        e = write_file(path, &b, err);
     buf_free(&b);
     return e;
 }
@@ -475,22 +483,30 @@ static enum emu_err load_board(struct machine *m, struct source *s, struct pc **
     return e;
 }
 
+enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, const char *name, struct error *err)
+{
+    const uint8_t *bytes = data;
+    struct pc *pc = NULL;
+    struct source whole = {name, bytes, bytes + len, err}, s = whole;
+    enum emu_err e = load_board(m, &s, &pc);
+    if (!e)
+        e = load_media(&whole, m);
+    if (e) {
+        pc_free(pc);
+        return e;
+    }
+    pc_take_session(pc, m->pc);
+    pc_free(m->pc);
+    m->pc = pc;
+    return EMU_OK;
+}
+
 enum emu_err machine_load(struct machine *m, const char *path, struct error *err)
 {
     struct buf b = {0};
-    struct pc *pc = NULL;
     enum emu_err e = read_file(path, &b, err);
-    struct source whole = {path, b.data, b.data + b.len, err}, s = whole;
     if (!e)
-        e = load_board(m, &s, &pc);
-    if (!e)
-        e = load_media(&whole, m);
-    if (!e) {
-        pc_free(m->pc);
-        m->pc = pc;
-    } else {
-        pc_free(pc);
-    }
+        e = machine_load_from(m, b.data, b.len, path, err);
     buf_free(&b);
     return e;
 }
