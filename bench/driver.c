@@ -1,7 +1,8 @@
 /*
  * driver [-m SOCKET] PLAN COMMAND...: runs an emulator with its first serial port on standard input and
- * output, follows the plan and prints a line "NAME SECONDS INSTRUCTIONS" per measurement. It knows
- * nothing of the emulator, so that the same clock and the same plan serve all of them.
+ * output, follows the plan and prints a line "NAME SECONDS CPU INSTRUCTIONS" per measurement: wall time,
+ * the emulator's processor time (all its threads), guest instructions. It knows nothing of the emulator,
+ * so that the same clocks and the same plan serve all of them.
  *
  *   wait TEXT    until the guest has sent TEXT; what came before it is forgotten
  *   send TEXT    one line, typed at the speed of the host
@@ -33,14 +34,26 @@ struct driver {
     char text[KEPT + 1]; /* what came and no wait has used */
     size_t len;
     double found, began; /* seconds; when the last wait ended, when the watch was started */
+    double found_cpu, began_cpu; /* the same in the emulator's processor time */
     unsigned long long icount;
 };
 
+static double read_clock(clockid_t clock)
+{
+    struct timespec ts = {0};
+    clock_gettime(clock, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static double now(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static double cpu_time(const struct driver *d)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(d->child, &clock) == 0 ? read_clock(clock) : 0;
 }
 
 static void die(struct driver *d, const char *what, const char *text)
@@ -101,6 +114,7 @@ static void wait_for(struct driver *d, const char *text)
             die(d, "waited in vain for", text);
     }
     d->found = now();
+    d->found_cpu = cpu_time(d);
     at += strlen(text);
     d->len -= (size_t)(at - d->text);
     memmove(d->text, at, d->len + 1);
@@ -153,16 +167,17 @@ static unsigned long long instructions(struct driver *d)
 
 static void begin(struct driver *d)
 {
-    double asked = now();
-    d->icount = instructions(d);
-    d->began = d->found + (now() - asked); /* the guest stood still meanwhile */
+    double asked = now(), asked_cpu = cpu_time(d);
+    d->icount = instructions(d); /* the guest stands still meanwhile */
+    d->began = d->found + (now() - asked);
+    d->began_cpu = d->found_cpu + (cpu_time(d) - asked_cpu);
 }
 
 static void end(struct driver *d, const char *name)
 {
-    double seconds = d->found - d->began;
     unsigned long long icount = instructions(d);
-    printf("%s %.4f %llu\n", name, seconds, icount > d->icount ? icount - d->icount : 0);
+    printf("%s %.4f %.4f %llu\n", name, d->found - d->began, d->found_cpu - d->began_cpu,
+           icount > d->icount ? icount - d->icount : 0);
     fflush(stdout);
 }
 

@@ -108,7 +108,7 @@ static unsigned size_of(const struct line *l, unsigned type, bool memory)
 {
     switch (type) {
     case OPT_b: return 1;
-    case OPT_w: return 2;
+    case OPT_w: return l->i->op == OP_SSE && !memory ? 4 : 2; /* PINSRW takes a 32-bit register */
     case OPT_d: case OPT_ss: return 4;
     case OPT_q: case OPT_sd: return 8;
     case OPT_v: return l->osize;
@@ -427,18 +427,19 @@ static bool put_insn(struct line *l)
     return true;
 }
 
-/* Decodes for the newest model, or for the last one that had the opcode. NULL: undefined. */
+/* Decodes for the newest model, or for the last one that had the instruction (MOV to and from test
+ * registers; the 286's LOADALL). NULL: undefined. */
 static const struct optable_entry *find(const uint8_t *bytes, unsigned avail, bool code32, struct insn *i)
 {
     static const uint8_t levels[] = {CPU_P6, CPU_486, CPU_286};
     const uint64_t features = ~(uint64_t)0;
     for (size_t k = 0; k < sizeof(levels); k++) {
-        if (levels[k] == CPU_286 && code32)
-            break;
         if (!decode(bytes, avail, code32 ? DECODE_CODE32 : 0, levels[k], features, i) || i->op == OP_TOO_LONG)
             return NULL;
         const struct optable_entry *e = optable_lookup(i->opcode, i->modrm, optable_prefix(i), levels[k], features);
-        if (e && e->op == i->op)
+        bool lock_legal = !(i->flags & INSN_LOCK) || (e && (e->notes & N_LOCK));
+        bool last = levels[k] == CPU_P6 || (e && (e->levels & 15) == levels[k]);
+        if (e && e->op == i->op && lock_legal && last)
             return e;
     }
     return NULL;

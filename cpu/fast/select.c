@@ -29,7 +29,8 @@ static unsigned place_memory(const struct insn *o, enum fast_mode mode, struct s
     s->s = reg_offset(o->base, 4);
     s->x = reg_offset(o->index, 4);
     s->a = o->disp;
-    if (mode == MODE_FLAT && o->asize == 4 && o->seg < SEG_FS) {
+    bool checked = o->seg == SEG_CS || o->seg >= SEG_FS; /* code is not writable */
+    if (mode == MODE_FLAT && o->asize == 4 && !checked) {
         s->sc = o->scale;
         return o->index == REG_NONE ? 0 : 1;
     }
@@ -209,10 +210,23 @@ static bool select_simple(const struct insn *o, struct slot *s)
     }
 }
 
+/* What the older models do in their own way: undefined flags, LOCK by IOPL. */
+static bool differs_by_model(const struct cpu *c, const struct insn *o)
+{
+    if (c->model.level > CPU_286)
+        return false;
+    switch (o->op) {
+    case OP_SHR: case OP_SAR: case OP_MUL: case OP_IMUL1: case OP_IMUL2: case OP_IMUL3: case OP_DIV: case OP_IDIV:
+        return true;
+    default:
+        return (o->flags & INSN_LOCK) != 0;
+    }
+}
+
 bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
 {
-    if ((o->flags & INSN_LOCK) && c->model.level == CPU_286)
-        return false; /* IOPL-sensitive */
+    if (differs_by_model(c, o))
+        return false;
     if (o->op >= OP_ADD && o->op <= OP_TEST)
         return select_alu(o, mode, s);
     switch (o->op) {

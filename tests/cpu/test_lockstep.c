@@ -229,7 +229,8 @@ static void string(struct program *p, struct rng *r)
 {
     static const uint8_t ops[] = {0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
     uint32_t area = p->wide ? DATA : 0;
-    if (below(r, 2)) {
+    bool repeated = below(r, 2);
+    if (repeated || below(r, 2)) {
         byte(p, 0xbe);
         word(p, area + below(r, 0x1800), address_bytes(p));
         byte(p, 0xbf);
@@ -238,7 +239,7 @@ static void string(struct program *p, struct rng *r)
         word(p, below(r, 3) ? below(r, 16) : below(r, 0x1200), address_bytes(p));
         byte(p, below(r, 8) ? 0xfc : 0xfd);
     }
-    if (below(r, 2))
+    if (repeated)
         byte(p, 0xf2 + below(r, 2));
     byte(p, ops[below(r, sizeof(ops))]);
 }
@@ -462,6 +463,8 @@ static void compare(struct pair *p, const char *where)
 static void compare_memory(struct pair *p, const char *where)
 {
     const uint8_t *a = p->m[0].ram->host, *b = p->m[1].ram->host;
+    if (memcmp(a, b, RAM) == 0)
+        return;
     for (uint32_t k = 0; k < RAM; k++) {
         if (a[k] != b[k])
             fail_msg("%s: memory at %x is %02x in the reference tier, %02x in the fast one", where, k, a[k], b[k]);
@@ -510,7 +513,7 @@ static void lockstep(const char *model, enum mode mode, compose_fn *make, uint32
 static uint32_t seeds(void)
 {
     const char *n = getenv("LOCKSTEP_SEEDS");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 12;
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 6;
 }
 
 static uint32_t first_seed(void)
