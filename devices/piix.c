@@ -65,7 +65,7 @@ static void piix_update(struct piix *p, unsigned always)
     }
     unsigned drive = always | (lines ^ p->told);
     p->told = (uint16_t)lines;
-    for (unsigned i = 0; i < PIIX_IRQS; i++) {
+    for (unsigned i = 0; drive >> i; i++) {
         if (drive >> i & 1)
             irq_set(&p->w.irq[i], lines >> i & 1);
     }
@@ -84,6 +84,9 @@ void piix_set_isa_irq(void *piix, unsigned pin, bool level)
 {
     struct piix *p = piix;
     unsigned bit = 1u << (pin & 15), lines = p->st.isa_lines;
+    bool known = p->pci.cfg && ((lines & bit) != 0) == level && ((p->told & bit) != 0) == level;
+    if (known) /* most calls: chips drive their line after every access */
+        return;
     p->st.isa_lines = (uint16_t)(level ? lines | bit : lines & ~bit);
     piix_update(p, bit);
 }

@@ -17,6 +17,9 @@ enum {
     IRQ_LPT = 7, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12, IRQ_FPU = 13,
 };
 enum { DMA_FLOPPY = 2 };
+/* A byte on a serial line takes this long whatever the divisor says: the other end is a file or a
+ * terminal, and 87 us a byte at 115200 baud would be most of a kernel's boot. */
+enum { SERIAL_BYTE_NS = 2000 };
 enum { SLOT_VGA = 2 };
 enum { LOW_RAM_END = 0xa0000, ROM_AREA = 0xc0000, BIOS_AREA = 0xe0000, ONE_MIB = 0x100000 };
 static const paddr ISA_LFB_BASE = 0xe0000000; /* isapc: where the VGA BIOS expects the frame buffer */
@@ -357,7 +360,7 @@ static void make_ports(struct pc *pc)
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         ns16550_init(&pc->serial[i], id[i],
                      (struct ns16550_wiring){.clk = &pc->clk, .log = &pc->log, .irq = irq_line(pc, irq[i]),
-                                             .out2_gates_irq = true,
+                                             .out2_gates_irq = true, .byte_ns = SERIAL_BYTE_NS,
                                              .modem = NS16550_CTS | NS16550_DSR | NS16550_DCD,
                                              .tx = i ? serial1_out : serial0_out, .arg = pc});
     lpt_init(&pc->lpt, "lpt", (struct lpt_wiring){.clk = &pc->clk, .log = &pc->log, .irq = irq_line(pc, IRQ_LPT),
