@@ -2,7 +2,7 @@
  * Disassembler: instruction bytes to NASM-like Intel syntax, a pure function over decode() and
  * optable.def (SDM 2A-2D for the forms; the x87 escapes D8-DF have tables of their own here, SDM 2D
  * appendix A.5). Names are those of the SDM; sizes are written only where no register tells them;
- * a prefix that changes what no operand shows is written out (`o32 ret`, `a16 movsb`, `jmp dword 8:0`).
+ * a prefix that changes what no operand shows is written out (`o32 ret`, `a16 movsb`).
  *
  * NOT MODELLED: the 8086's undocumented opcodes (60-6F and others); a LOCK that raises #UD makes the
  * instruction "(bad)"; prefixes without effect are left out of the text.
@@ -120,17 +120,18 @@ static unsigned size_of(const struct line *l, unsigned type, bool memory)
 /* Does another operand tell how wide a memory operand of `size` bytes is? */
 static bool size_is_shown(const struct line *l, unsigned size)
 {
+    bool shown = false;
     for (unsigned k = 0; k < 3; k++) {
         unsigned spec = l->e->spec[k], type = spec_type(spec);
         switch (spec_kind(spec)) {
         case OPK_P: case OPK_V: return true;
-        case OPK_REG8: if (size == 1) return true; break;
-        case OPK_REGV: if (size == l->osize) return true; break;
-        case OPK_G: case OPK_S: case OPK_Z: if (size == size_of(l, type, false)) return true; break;
+        case OPK_REG8: shown |= size == 1; break;
+        case OPK_REGV: shown |= size == l->osize; break;
+        case OPK_G: case OPK_S: case OPK_Z: shown |= size == size_of(l, type, false); break;
         default: break;
         }
     }
-    return false;
+    return shown;
 }
 
 static void put_memory(struct line *l, unsigned spec)
@@ -323,30 +324,44 @@ struct x87_form {
     uint8_t size; /* of the memory operand; 0: not shown */
 };
 
+/* The eight operations of D8, DA, DC and DE, in reg field order. */
+#define X87_ARITH(p, what) \
+    {p "add", what}, {p "mul", what}, {p "com", what}, {p "comp", what}, \
+    {p "sub", what}, {p "subr", what}, {p "div", what}, {p "divr", what}
+
 static const struct x87_form x87_memory[8][8] = {
-    {{"fadd", 4}, {"fmul", 4}, {"fcom", 4}, {"fcomp", 4}, {"fsub", 4}, {"fsubr", 4}, {"fdiv", 4}, {"fdivr", 4}},
-    {{"fld", 4}, {"", 0}, {"fst", 4}, {"fstp", 4}, {"fldenv", 0}, {"fldcw", 2}, {"fnstenv", 0}, {"fnstcw", 2}},
-    {{"fiadd", 4}, {"fimul", 4}, {"ficom", 4}, {"ficomp", 4}, {"fisub", 4}, {"fisubr", 4}, {"fidiv", 4}, {"fidivr", 4}},
+    {X87_ARITH("f", 4)},
+    {{"fld", 4}, {"", 0}, {"fst", 4}, {"fstp", 4},
+     {"fldenv", 0}, {"fldcw", 2}, {"fnstenv", 0}, {"fnstcw", 2}},
+    {X87_ARITH("fi", 4)},
     {{"fild", 4}, {"", 0}, {"fist", 4}, {"fistp", 4}, {"", 0}, {"fld", 10}, {"", 0}, {"fstp", 10}},
-    {{"fadd", 8}, {"fmul", 8}, {"fcom", 8}, {"fcomp", 8}, {"fsub", 8}, {"fsubr", 8}, {"fdiv", 8}, {"fdivr", 8}},
-    {{"fld", 8}, {"", 0}, {"fst", 8}, {"fstp", 8}, {"frstor", 0}, {"", 0}, {"fnsave", 0}, {"fnstsw", 2}},
-    {{"fiadd", 2}, {"fimul", 2}, {"ficom", 2}, {"ficomp", 2}, {"fisub", 2}, {"fisubr", 2}, {"fidiv", 2}, {"fidivr", 2}},
-    {{"fild", 2}, {"", 0}, {"fist", 2}, {"fistp", 2}, {"fbld", 10}, {"fild", 8}, {"fbstp", 10}, {"fistp", 8}},
+    {X87_ARITH("f", 8)},
+    {{"fld", 8}, {"", 0}, {"fst", 8}, {"fstp", 8},
+     {"frstor", 0}, {"", 0}, {"fnsave", 0}, {"fnstsw", 2}},
+    {X87_ARITH("fi", 2)},
+    {{"fild", 2}, {"", 0}, {"fist", 2}, {"fistp", 2},
+     {"fbld", 10}, {"fild", 8}, {"fbstp", 10}, {"fistp", 8}},
 };
 
 /* Register forms by opcode and reg field: "0" st0, sti; "i" sti, st0; "1" sti alone; "" none or below.
  * Among them the undocumented aliases that every x87 has (DC D0, DC D8, DD C8, DE D0, DF C0-DF). */
 static const struct {
-    char name[8], operands;
+    char name[9], operands;
 } x87_register[8][8] = {
-    {{"fadd", '0'}, {"fmul", '0'}, {"fcom", '0'}, {"fcomp", '0'}, {"fsub", '0'}, {"fsubr", '0'}, {"fdiv", '0'}, {"fdivr", '0'}},
+    {X87_ARITH("f", '0')},
     {{"fld", '1'}, {"fxch", '1'}, {"", 0}, {"fstp", '1'}, {"", 0}, {"", 0}, {"", 0}, {"", 0}},
-    {{"fcmovb", '0'}, {"fcmove", '0'}, {"fcmovbe", '0'}, {"fcmovu", '0'}, {"", 0}, {"", 0}, {"", 0}, {"", 0}},
-    {{"fcmovnb", '0'}, {"fcmovne", '0'}, {"fcmovnb", 'e'}, {"fcmovnu", '0'}, {"", 0}, {"fucomi", '0'}, {"fcomi", '0'}, {"", 0}},
-    {{"fadd", 'i'}, {"fmul", 'i'}, {"fcom", '1'}, {"fcomp", '1'}, {"fsubr", 'i'}, {"fsub", 'i'}, {"fdivr", 'i'}, {"fdiv", 'i'}},
-    {{"ffree", '1'}, {"fxch", '1'}, {"fst", '1'}, {"fstp", '1'}, {"fucom", '1'}, {"fucomp", '1'}, {"", 0}, {"", 0}},
-    {{"faddp", 'i'}, {"fmulp", 'i'}, {"fcomp", '1'}, {"", 0}, {"fsubrp", 'i'}, {"fsubp", 'i'}, {"fdivrp", 'i'}, {"fdivp", 'i'}},
-    {{"ffreep", '1'}, {"fxch", '1'}, {"fstp", '1'}, {"fstp", '1'}, {"", 0}, {"fucomip", '0'}, {"fcomip", '0'}, {"", 0}},
+    {{"fcmovb", '0'}, {"fcmove", '0'}, {"fcmovbe", '0'}, {"fcmovu", '0'},
+     {"", 0}, {"", 0}, {"", 0}, {"", 0}},
+    {{"fcmovnb", '0'}, {"fcmovne", '0'}, {"fcmovnbe", '0'}, {"fcmovnu", '0'},
+     {"", 0}, {"fucomi", '0'}, {"fcomi", '0'}, {"", 0}},
+    {{"fadd", 'i'}, {"fmul", 'i'}, {"fcom", '1'}, {"fcomp", '1'},
+     {"fsubr", 'i'}, {"fsub", 'i'}, {"fdivr", 'i'}, {"fdiv", 'i'}},
+    {{"ffree", '1'}, {"fxch", '1'}, {"fst", '1'}, {"fstp", '1'},
+     {"fucom", '1'}, {"fucomp", '1'}, {"", 0}, {"", 0}},
+    {{"faddp", 'i'}, {"fmulp", 'i'}, {"fcomp", '1'}, {"", 0},
+     {"fsubrp", 'i'}, {"fsubp", 'i'}, {"fdivrp", 'i'}, {"fdivp", 'i'}},
+    {{"ffreep", '1'}, {"fxch", '1'}, {"fstp", '1'}, {"fstp", '1'},
+     {"", 0}, {"fucomip", '0'}, {"fcomip", '0'}, {"", 0}},
 };
 
 /* Register forms that take the whole ModRM byte. */
@@ -385,7 +400,6 @@ static bool put_x87_register(struct line *l)
     switch (x87_register[row][reg].operands) {
     case 'i': put(l, "%s st%u, st0", name, rm); break;
     case '1': put(l, "%s st%u", name, rm); break;
-    case 'e': put(l, "%se st0, st%u", name, rm); break; /* fcmovnbe is longer than the table's names */
     default: put(l, "%s st0, st%u", name, rm); break;
     }
     return true;

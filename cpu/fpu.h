@@ -59,8 +59,9 @@ void fpu_op_fldenv(struct cpu *c, const struct insn *i);
 void fpu_op_fnsave(struct cpu *c, const struct insn *i);
 void fpu_op_frstor(struct cpu *c, const struct insn *i);
 
-/* An x87 instruction. Control instructions do not move the last-instruction pointers; those that start
- * with FN do not look at pending exceptions either (SDM 1 8.3.11, 8.6). */
+/* An x87 instruction. Control instructions do not move the last-instruction pointers (only those of SDM 1 8.1.8's
+ * list: FNOP, FFREE, FINCSTP and FDECSTP do); those that start with FN do not look at pending exceptions either
+ * (SDM 1 8.6). */
 enum fpu_kind { FPU_ILLEGAL, FPU_NUMERIC, FPU_CONTROL, FPU_NO_WAIT };
 struct fpu_op {
     op_fn *run;
@@ -74,5 +75,8 @@ const struct fpu_op *fpu_find_register_op(const struct cpu *c, const struct insn
 /* fpu_ops.c, for both: /0../7 of the arithmetic opcodes, FADD FMUL FCOM FCOMP FSUB FSUBR FDIV FDIVR. */
 struct f80 fpu_arithmetic(struct fp_ctx *x, unsigned which, struct f80 a, struct f80 b);
 void fpu_enter_relation(struct cpu *c, enum fp_relation r);
+/* Whether a comparison enters its outcome: not with an unmasked invalid operand (SDM 2A FCOM); an unmasked
+ * denormal only keeps it from popping. */
+static inline bool fpu_tells_relation(const struct fp_ctx *x) { return (x->flags & ~x->cw & FP_IE) == 0; }
 
 #endif

@@ -89,14 +89,44 @@ static struct f80 read_bcd(struct cpu *c, const struct insn *i, struct fp_ctx *x
 
 typedef struct f80 read_fn(struct cpu *c, const struct insn *i, struct fp_ctx *x);
 
+/* A second operand in memory. The conversion raises nothing yet: which exceptions count is decided together with
+ * ST(0) (SDM 1 4.9.2). A signalling NaN stays one; a denormal is an ordinary number in the wider format. */
+struct source {
+    struct f80 value;
+    bool denormal;
+};
+
+static struct source read_source(struct cpu *c, const struct insn *i, read_fn *read)
+{
+    struct fp_ctx x = {.cw = FP_EXCEPTIONS};
+    struct source s = {read(c, i, &x), false};
+    if (x.flags & FP_IE)
+        s.value.mant &= ~F80_QUIET_BIT;
+    s.denormal = (x.flags & FP_DE) != 0;
+    return s;
+}
+
+/* After the operation: DE comes behind invalid operation, zero divide and NaNs; unmasked, nothing else happened. */
+static void note_denormal_source(struct fp_ctx *x, const struct source *s, struct f80 a)
+{
+    if (!s->denormal || x->flags & (FP_IE | FP_ZE) || f80_is_nan(a))
+        return;
+    if (!(x->cw & FP_DE)) {
+        x->flags = 0;
+        x->c1 = 0;
+    }
+    x->flags |= FP_DE;
+}
+
 /* --- FADD m .. FDIVR m --- */
 
 static void arithmetic(struct cpu *c, const struct insn *i, read_fn *read)
 {
     struct fp_ctx x = fpu_context(c);
-    struct f80 b = read(c, i, &x);
+    struct source b = read_source(c, i, read);
     struct f80 a = fpu_operand(c, &x, 0);
-    struct f80 r = fp_aborts(&x) ? a : fpu_arithmetic(&x, i->modrm >> 3 & 7, a, b);
+    struct f80 r = fpu_arithmetic(&x, i->modrm >> 3 & 7, a, b.value);
+    note_denormal_source(&x, &b, a);
     bool keep = fp_aborts(&x);
     fpu_finish(c, &x);
     if (!keep)
@@ -114,15 +144,15 @@ static void op_arith_i16(struct cpu *c, const struct insn *i) { arithmetic(c, i,
 static void compare(struct cpu *c, const struct insn *i, read_fn *read)
 {
     struct fp_ctx x = fpu_context(c);
-    struct f80 b = read(c, i, &x);
+    struct source b = read_source(c, i, read);
     struct f80 a = fpu_operand(c, &x, 0);
-    enum fp_relation r = x.flags & FPU_SF ? FP_UNORDERED : f80_compare(&x, a, b, false);
+    enum fp_relation r = x.flags & FPU_SF ? FP_UNORDERED : f80_compare(&x, a, b.value, false);
+    note_denormal_source(&x, &b, a);
     bool keep = fp_aborts(&x);
     fpu_finish(c, &x);
-    if (keep)
-        return;
-    fpu_enter_relation(c, r);
-    if ((i->modrm >> 3 & 7) == 3)
+    if (fpu_tells_relation(&x))
+        fpu_enter_relation(c, r);
+    if ((i->modrm >> 3 & 7) == 3 && !keep)
         fpu_pop(c);
 }
 
@@ -133,6 +163,7 @@ static void op_com_i16(struct cpu *c, const struct insn *i) { compare(c, i, read
 
 /* --- FLD, FILD, FBLD --- */
 
+/* An unmasked denormal exception is reported, but the value is there: processors push it. */
 static void load(struct cpu *c, const struct insn *i, read_fn *read)
 {
     struct fp_ctx x = fpu_context(c);
@@ -142,7 +173,7 @@ static void load(struct cpu *c, const struct insn *i, read_fn *read)
         fpu_room(c, &x);
         v = f80_default_nan();
     }
-    bool keep = fp_aborts(&x);
+    bool keep = (x.flags & ~x.cw & FP_IE) != 0;
     fpu_finish(c, &x);
     if (!keep)
         fpu_push(c, v);
@@ -208,8 +239,12 @@ static void store(struct cpu *c, const struct insn *i, convert_fn *convert, unsi
     struct f80 v = fpu_operand(c, &x, 0);
     struct stored s = convert(&x, v);
     bool keep = fp_aborts_store(&x);
-    if (!keep)
+    if (!keep) {
         write_stored(c, i, &s, size);
+    } else { /* nothing was rounded (SDM 1 8.5.4, 8.5.5) */
+        x.flags &= (uint16_t)~FP_PE;
+        x.c1 = 0;
+    }
     fpu_finish(c, &x);
     if (!keep && pop)
         fpu_pop(c);

@@ -1,8 +1,8 @@
 /*
  * x87 instructions on registers (ModRM.mod = 3).
  *
- * Models: SDM vol. 2 F2XM1 .. FYL2XP1; vol. 1 8.3. Aliases that only silicon documents (D9 D8 FSTP1, DC D0 FCOM2,
- * DF C0 FFREEP and so on; see the opcode map's reserved entries) act as the instruction that they repeat.
+ * Models: SDM vol. 2 F2XM1 .. FYL2XP1; vol. 1 8.3. Aliases that only silicon documents (DC D0 FCOM2, DF C0 FFREEP
+ * and so on; see the opcode map's reserved entries) act as the instruction that they repeat, D9 D8 FSTP1 nearly so.
  */
 #include "cpu/fpu.h"
 
@@ -94,21 +94,35 @@ static void op_fyl2xp1(struct cpu *c, const struct insn *i) { (void)i; pair(c, y
 static void op_fpatan(struct cpu *c, const struct insn *i) { (void)i; pair(c, patan, 1, true); }
 static void op_fscale(struct cpu *c, const struct insn *i) { (void)i; pair(c, f80_scale, 0, false); }
 
-/* FPREM, FPREM1: C2 while the reduction is partial, else C0 C3 C1 = quotient bits 2 1 0. */
+static uint16_t quotient_conditions(const struct fp_quotient *q)
+{
+    if (q->partial)
+        return FPU_C2;
+    return (uint16_t)((q->low_bits & 4 ? FPU_C0 : 0) | (q->low_bits & 2 ? FPU_C3 : 0));
+}
+
+static void clear_c2(struct cpu *c)
+{
+    c->st.x87.status &= (uint16_t)~FPU_C2;
+}
+
+/* FPREM, FPREM1: C2 while the reduction is partial, else C0 C3 C1 = quotient bits 2 1 0. Without a quotient C0 and C3
+ * keep their values. */
 static void remainder_step(struct cpu *c, bool nearest)
 {
     struct fp_ctx x = fpu_context(c);
     struct f80 a = fpu_operand(c, &x, 0), b = fpu_operand(c, &x, 1);
     struct fp_quotient q = {0, false};
     struct f80 r = x.flags & FPU_SF ? f80_default_nan() : f80_rem(&x, a, b, nearest, &q);
-    bool keep = fp_aborts(&x);
-    if (!(x.flags & FP_IE) && !q.partial)
+    bool keep = fp_aborts(&x), none = f80_is_nan(r);
+    if (!none && !q.partial)
         x.c1 = q.low_bits & 1;
     fpu_finish(c, &x);
+    clear_c2(c);
     if (keep)
         return;
-    fpu_set_conditions(c, q.partial ? FPU_C2
-                                    : (uint16_t)((q.low_bits & 4 ? FPU_C0 : 0) | (q.low_bits & 2 ? FPU_C3 : 0)));
+    if (!none)
+        fpu_set_conditions(c, quotient_conditions(&q));
     fpu_set_st(c, 0, r);
 }
 
@@ -150,11 +164,6 @@ static void out_of_range(struct cpu *c)
     struct fp_ctx x = fpu_context(c);
     fpu_finish(c, &x);
     c->st.x87.status |= FPU_C2;
-}
-
-static void clear_c2(struct cpu *c)
-{
-    c->st.x87.status &= (uint16_t)~FPU_C2;
 }
 
 static void op_fptan(struct cpu *c, const struct insn *i)
@@ -219,10 +228,9 @@ static void compare(struct cpu *c, unsigned n, bool quiet, unsigned pops)
     enum fp_relation r = relation(c, &x, n, quiet);
     bool keep = fp_aborts(&x);
     fpu_finish(c, &x);
-    if (keep)
-        return;
-    fpu_enter_relation(c, r);
-    while (pops--)
+    if (fpu_tells_relation(&x))
+        fpu_enter_relation(c, r);
+    while (!keep && pops--)
         fpu_pop(c);
 }
 
@@ -243,10 +251,9 @@ static void compare_eflags(struct cpu *c, const struct insn *i, bool quiet, bool
     enum fp_relation r = relation(c, &x, sti(i), quiet);
     bool keep = fp_aborts(&x);
     fpu_finish(c, &x);
-    if (keep)
-        return;
-    flags_set_arith(c, flags[r]);
-    if (pop)
+    if (fpu_tells_relation(&x))
+        flags_set_arith(c, flags[r]);
+    if (pop && !keep)
         fpu_pop(c);
 }
 
@@ -260,10 +267,9 @@ static void op_ftst(struct cpu *c, const struct insn *i)
     struct fp_ctx x = fpu_context(c);
     struct f80 a = fpu_operand(c, &x, 0);
     enum fp_relation r = x.flags & FPU_SF ? FP_UNORDERED : f80_compare(&x, a, (struct f80){0, 0}, false);
-    bool keep = fp_aborts(&x);
     (void)i;
     fpu_finish(c, &x);
-    if (!keep)
+    if (fpu_tells_relation(&x))
         fpu_enter_relation(c, r);
 }
 
@@ -279,6 +285,11 @@ static void op_fxam(struct cpu *c, const struct insn *i)
 }
 
 /* --- moves --- */
+
+static void clear_c1(struct cpu *c)
+{
+    c->st.x87.status &= (uint16_t)~FPU_C1;
+}
 
 static void push_or_overflow(struct cpu *c, struct fp_ctx *x, struct f80 v)
 {
@@ -318,6 +329,17 @@ static void store(struct cpu *c, const struct insn *i, bool pop)
 static void op_fst(struct cpu *c, const struct insn *i) { store(c, i, false); }
 static void op_fstp(struct cpu *c, const struct insn *i) { store(c, i, true); }
 
+/* D9 D8+i: as FSTP ST(i), but an empty ST(0) is popped without an exception, ST(i) unchanged. */
+static void op_fstp1(struct cpu *c, const struct insn *i)
+{
+    if (!fpu_is_empty(c, 0)) {
+        store(c, i, true);
+        return;
+    }
+    clear_c1(c);
+    fpu_pop(c);
+}
+
 static void op_fxch(struct cpu *c, const struct insn *i)
 {
     struct fp_ctx x = fpu_context(c);
@@ -330,36 +352,35 @@ static void op_fxch(struct cpu *c, const struct insn *i)
     fpu_set_st(c, sti(i), a);
 }
 
-/* FCMOVcc: DA B E BE U, DB their opposites, by ModRM.reg. */
+/* FCMOVcc: DA B E BE U, DB their opposites, by ModRM.reg. Only an underflow touches C1 (SDM 2A FCMOVcc). */
 static void op_fcmov(struct cpu *c, const struct insn *i)
 {
     static const uint8_t conditions[] = {2 /* B */, 4 /* E */, 6 /* BE */, 10 /* P: unordered */};
     struct fp_ctx x = fpu_context(c);
     fpu_operand(c, &x, 0);
     struct f80 v = fpu_operand(c, &x, sti(i));
-    bool underflow = (x.flags & FPU_SF) != 0, keep = fp_aborts(&x);
     bool holds = fl_cond(conditions[i->modrm >> 3 & 3] ^ (i->opcode & 1), c->fr, c->fx);
-    fpu_finish(c, &x);
-    if (keep)
+    if (!(x.flags & FPU_SF)) {
+        if (holds)
+            fpu_set_st(c, 0, v);
         return;
-    if (underflow)
+    }
+    fpu_finish(c, &x);
+    if (!fp_aborts(&x))
         fpu_set_st(c, 0, f80_default_nan());
-    else if (holds)
-        fpu_set_st(c, 0, v);
 }
 
 /* --- control --- */
 
-static void clear_c1(struct cpu *c)
+static void op_ffree(struct cpu *c, const struct insn *i)
 {
-    c->st.x87.status &= (uint16_t)~FPU_C1;
+    fpu_free(c, sti(i));
+    clear_c1(c);
 }
-
-static void op_ffree(struct cpu *c, const struct insn *i) { fpu_free(c, sti(i)); }
 
 static void op_ffreep(struct cpu *c, const struct insn *i)
 {
-    fpu_free(c, sti(i));
+    op_ffree(c, i);
     fpu_pop(c);
 }
 
@@ -404,7 +425,7 @@ static const struct fpu_op d9_ops[32] = {
     NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant),
     NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), ILLEGAL,
     NUMERIC(op_f2xm1), NUMERIC(op_fyl2x), NUMERIC(op_fptan), NUMERIC(op_fpatan), NUMERIC(op_fxtract),
-    NUMERIC(op_fprem1), {op_fdecstp, FPU_CONTROL}, {op_fincstp, FPU_CONTROL},
+    NUMERIC(op_fprem1), NUMERIC(op_fdecstp), NUMERIC(op_fincstp),
     NUMERIC(op_fprem), NUMERIC(op_fyl2xp1), NUMERIC(op_fsqrt), NUMERIC(op_fsincos), NUMERIC(op_frndint),
     NUMERIC(op_fscale), NUMERIC(op_fsin), NUMERIC(op_fcos),
 };
@@ -416,7 +437,7 @@ static const struct fpu_op db_ops[8] = {
 };
 
 static const struct fpu_op illegal_op = ILLEGAL;
-static const struct fpu_op fnop = {op_nothing, FPU_CONTROL};
+static const struct fpu_op fnop = NUMERIC(op_nothing);
 static const struct fpu_op fucompp = NUMERIC(op_fucompp);
 static const struct fpu_op fcompp = NUMERIC(op_fcompp);
 static const struct fpu_op fnstsw_ax = {op_fnstsw_ax, FPU_NO_WAIT};
@@ -425,17 +446,17 @@ static const struct fpu_op fnstsw_ax = {op_fnstsw_ax, FPU_NO_WAIT};
 static const struct fpu_op register_ops[8][8] = {
     {NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_fcom), NUMERIC(op_fcomp), NUMERIC(op_arith_st0),
      NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_arith_st0)},
-    {NUMERIC(op_fld), NUMERIC(op_fxch), ILLEGAL, NUMERIC(op_fstp), ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL},
+    {NUMERIC(op_fld), NUMERIC(op_fxch), ILLEGAL, NUMERIC(op_fstp1), ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL},
     {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL},
     {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL, NUMERIC(op_fucomi),
      NUMERIC(op_fcomi), ILLEGAL},
     {NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_fcom), NUMERIC(op_fcomp), NUMERIC(op_arith_sti),
      NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_arith_sti)},
-    {{op_ffree, FPU_CONTROL}, NUMERIC(op_fxch), NUMERIC(op_fst), NUMERIC(op_fstp), NUMERIC(op_fucom),
+    {NUMERIC(op_ffree), NUMERIC(op_fxch), NUMERIC(op_fst), NUMERIC(op_fstp), NUMERIC(op_fucom),
      NUMERIC(op_fucomp), ILLEGAL, ILLEGAL},
     {NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_fcomp), ILLEGAL, NUMERIC(op_arith_pop),
      NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_arith_pop)},
-    {{op_ffreep, FPU_CONTROL}, NUMERIC(op_fxch), NUMERIC(op_fstp), NUMERIC(op_fstp), ILLEGAL, NUMERIC(op_fucomip),
+    {NUMERIC(op_ffreep), NUMERIC(op_fxch), NUMERIC(op_fstp), NUMERIC(op_fstp), ILLEGAL, NUMERIC(op_fucomip),
      NUMERIC(op_fcomip), ILLEGAL},
 };
 

@@ -157,8 +157,11 @@ bool fp_special1(struct fp_ctx *x, struct f80 a, const struct fp_num *ua, struct
     if (ua->kind == FP_KIND_SNAN) {
         x->flags |= FP_IE;
     }
+    if (!is_nan(ua)) {
+        return false;
+    }
     *result = quieted(a);
-    return is_nan(ua);
+    return true;
 }
 
 /* Of two NaNs the one with the larger significand, of equal ones the positive one (SDM 1 table 4-7). */

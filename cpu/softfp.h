@@ -62,6 +62,7 @@ enum fp_constant { FP_ONE, FP_LOG2_10, FP_LOG2_E, FP_PI, FP_LOG10_2, FP_LN_2, FP
 
 #define F80_DEFAULT_NAN_SE 0xFFFFu
 #define F80_DEFAULT_NAN_MANT 0xC000000000000000u
+#define F80_QUIET_BIT 0x4000000000000000u
 
 /* True if an unmasked invalid, denormal or zero-divide exception keeps the destination unchanged (SDM 1 8.5). */
 bool fp_aborts(const struct fp_ctx *x);

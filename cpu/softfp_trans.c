@@ -290,8 +290,9 @@ struct f80 f80_yl2x(struct fp_ctx *x, struct f80 y, struct f80 v)
     if (fp_special2(x, y, &uy, v, &uv, &r)) {
         return r;
     }
+    /* Zero divide goes before a denormal y (SDM 1 4.9.2). */
     if (uv.kind == FP_KIND_ZERO) {
-        return fp_denormal_operand(x, &uy) ? y : log_of_zero(x, &uy);
+        return log_of_zero(x, &uy);
     }
     if (uv.sign) {
         return fp_invalid(x);

@@ -37,7 +37,7 @@ struct gdbstub {
     struct gdb_target t;
     gdb_send_fn *send; /* of the call that is being answered */
     void *send_arg;
-    bool attached, waiting /* for a stop reply */, no_ack, knows_swbreak;
+    bool attached, waiting /* for a stop reply */, no_ack, knows_swbreak, knows_hwbreak;
     enum rx rx;
     uint8_t sum, sum_high;
     bool too_long;
@@ -188,21 +188,26 @@ static struct cpu *target_cpu(struct gdbstub *g)
     return g->t.cpu(g->t.arg);
 }
 
-static bool at_own_breakpoint(struct gdbstub *g)
+/* What GDB calls the breakpoint at the present address; "" where it has none or does not ask. */
+static const char *stop_reason(struct gdbstub *g)
 {
     laddr pc = cpu_pc(target_cpu(g));
+    const char *reason = "";
     for (unsigned i = 0; i < g->nbp; i++) {
-        if (g->bp[i].addr == pc)
-            return true;
+        if (g->bp[i].addr != pc)
+            continue;
+        if (g->bp[i].kind == 0)
+            return g->knows_swbreak ? "swbreak:;" : "";
+        reason = g->knows_hwbreak ? "hwbreak:;" : "";
     }
-    return false;
+    return reason;
 }
 
-static void reply_stop(struct gdbstub *g, unsigned signal, bool at_break)
+static void reply_stop(struct gdbstub *g, unsigned signal, const char *reason)
 {
     g->last_signal = signal;
     reply_start(g);
-    reply_text(g, "T%02xthread:1;%s", signal, at_break && g->knows_swbreak ? "swbreak:;" : "");
+    reply_text(g, "T%02xthread:1;%s", signal, reason);
     reply_end(g);
 }
 
@@ -747,7 +752,7 @@ static void go_on(struct gdbstub *g)
 static void step(struct gdbstub *g)
 {
     g->t.step(g->t.arg);
-    reply_stop(g, SIGTRAP_, false);
+    reply_stop(g, SIGTRAP_, "");
 }
 
 /* "c", "s", "C SIG", "S SIG", each with an optional address (";" before it after a signal). */
@@ -791,7 +796,7 @@ static void cmd_vcont(struct gdbstub *g, const char *at)
 static void let_go(struct gdbstub *g)
 {
     break_remove_all(g);
-    g->attached = g->waiting = g->no_ack = g->knows_swbreak = false;
+    g->attached = g->waiting = g->no_ack = g->knows_swbreak = g->knows_hwbreak = false;
 }
 
 static void cmd_detach(struct gdbstub *g)
@@ -818,6 +823,7 @@ static void cmd_kill(struct gdbstub *g)
 static void query_supported(struct gdbstub *g, const char *at)
 {
     g->knows_swbreak = strstr(at, "swbreak+") != NULL;
+    g->knows_hwbreak = strstr(at, "hwbreak+") != NULL;
     reply_start(g);
     reply_text(g, "PacketSize=%x;qXfer:features:read+;swbreak+;hwbreak+;QStartNoAckMode+;vContSupported+",
                PACKET_MAX);
@@ -921,7 +927,7 @@ static void run_packet(struct gdbstub *g)
 {
     const char *at = g->in, *rest = *at ? at + 1 : at;
     switch (*at) {
-    case '?': reply_stop(g, g->last_signal, false); break;
+    case '?': reply_stop(g, g->last_signal, ""); break;
     case 'g': cmd_read_registers(g); break;
     case 'G': cmd_write_registers(g, rest); break;
     case 'p': cmd_read_register(g, rest); break;
@@ -983,7 +989,7 @@ static void interrupt(struct gdbstub *g)
     halt(g);
     if (g->waiting) {
         g->waiting = false;
-        reply_stop(g, SIGINT_, false);
+        reply_stop(g, SIGINT_, "");
     }
 }
 
@@ -1056,7 +1062,7 @@ void gdbstub_stopped(struct gdbstub *g, gdb_send_fn *send, void *arg)
     g->waiting = false;
     g->send = send;
     g->send_arg = arg;
-    reply_stop(g, SIGTRAP_, at_own_breakpoint(g));
+    reply_stop(g, SIGTRAP_, stop_reason(g));
     g->send = NULL;
 }
 

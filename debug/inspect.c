@@ -299,7 +299,7 @@ static bool parse_format(const char *fmt, struct format *f)
             return false;
         }
     }
-    if (f->kind == 'c' && !sized)
+    if (f->kind == 'c')
         f->size = 1;
     if (f->kind == 'i' && !sized)
         f->size = 0;
@@ -308,20 +308,36 @@ static bool parse_format(const char *fmt, struct format *f)
 
 static bool peek(struct cpu *c, bool physical, uint64_t addr, void *to, size_t len)
 {
-    if (!physical)
-        return cpu_peek(c, addr, to, len);
-    phys_peek_bytes(c->w.phys, addr, to, len);
+    for (size_t i = 0; !physical && i < len; i++) {
+        if (!cpu_peek(c, (uint32_t)(addr + i), (uint8_t *)to + i, 1)) /* wraps at 4 GiB */
+            return false;
+    }
+    if (physical)
+        phys_peek_bytes(c->w.phys, addr, to, len);
     return true;
 }
 
+static int print_char(char *to, size_t len, uint8_t ch)
+{
+    switch (ch) {
+    case '\'': return snprintf(to, len, " '\\''");
+    case '\\': return snprintf(to, len, " '\\\\'");
+    case '\n': return snprintf(to, len, " '\\n'");
+    case '\r': return snprintf(to, len, " '\\r'");
+    default: return snprintf(to, len, ch >= 32 && ch < 127 ? " '%c'" : " '\\x%02x'", ch);
+    }
+}
+
+/* Column widths are QEMU's: the digits that the largest value of the size needs. */
 static int print_value(char *to, size_t len, const struct format *f, uint64_t v)
 {
     unsigned bits = 8 * f->size;
+    int decimal = ((int)bits * 10 + 32) / 33, octal = ((int)bits + 2) / 3;
     switch (f->kind) {
-    case 'd': return snprintf(to, len, " %*" PRId64, (int)bits / 3 + 1, (int64_t)(v << (64 - bits)) >> (64 - bits));
-    case 'u': return snprintf(to, len, " %*" PRIu64, (int)bits / 3 + 1, v);
-    case 'o': return snprintf(to, len, " %#*" PRIo64, (int)bits / 3 + 2, v);
-    case 'c': return snprintf(to, len, " '%c'", v >= 32 && v < 127 ? (int)v : '.');
+    case 'd': return snprintf(to, len, " %*" PRId64, decimal, (int64_t)(v << (64 - bits)) >> (64 - bits));
+    case 'u': return snprintf(to, len, " %*" PRIu64, decimal, v);
+    case 'o': return snprintf(to, len, " %#*" PRIo64, octal, v);
+    case 'c': return print_char(to, len, (uint8_t)v);
     default: return snprintf(to, len, " 0x%0*" PRIx64, (int)bits / 4, v);
     }
 }
@@ -334,10 +350,10 @@ static enum emu_err no_memory_there(uint64_t addr, struct error *err)
 static enum emu_err dump_values(struct cpu *c, bool physical, const struct format *f, uint64_t addr,
                                 const struct output *o, struct error *err)
 {
-    unsigned per_line = f->kind == 'c' ? 8 : 16 / f->size;
+    unsigned per_line = f->size == 1 ? 8 : 16 / f->size;
     for (unsigned i = 0; i < f->count; i += per_line) {
         char line[256];
-        int n = snprintf(line, sizeof(line), "%08" PRIx64 ":", addr);
+        int n = snprintf(line, sizeof(line), "%0*" PRIx64 ":", physical ? 16 : 8, physical ? addr : (uint32_t)addr);
         for (unsigned k = i; k < f->count && k < i + per_line; k++, addr += f->size) {
             uint8_t bytes[8] = {0};
             uint64_t v = 0;
@@ -365,16 +381,11 @@ enum { MAX_INSN = 15 };
 
 static unsigned print_insn(const uint8_t *bytes, unsigned avail, bool code32, uint32_t eip, char *text, size_t len)
 {
-    char name[128];
+    char name[128], hex[8 * 3 + 1] = "";
     unsigned n = disasm(bytes, avail, code32, eip, name, sizeof(name));
-    size_t used = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        if (i < n)
-            used += (size_t)snprintf(text + used, len - used, "%02x ", bytes[i]);
-        else
-            used += (size_t)snprintf(text + used, len - used, "   ");
-    }
-    snprintf(text + used, len - used, "%s%s", n > 8 ? ".. " : " ", name);
+    for (unsigned i = 0; i < 8; i++)
+        snprintf(hex + 3 * i, 4, i < n ? "%02x " : "   ", bytes[i < n ? i : 0]);
+    snprintf(text, len, "%s%s%s", hex, n > 8 ? ".. " : " ", name);
     return n;
 }
 
@@ -414,6 +425,8 @@ static enum emu_err dump_strings(struct cpu *c, bool physical, const struct form
         while (n < sizeof(text) - 1 && peek(c, physical, addr + n, text + n, 1) && text[n])
             n++;
         text[n] = 0;
+        for (size_t k = 0; k < n; k++)
+            text[k] = text[k] >= 32 && text[k] < 127 ? text[k] : '.';
         say(o, "%08" PRIx64 ": \"%s\"", addr, text);
         addr += n + 1;
     }
@@ -431,6 +444,8 @@ enum emu_err inspect_memory(struct cpu *c, bool physical, const char *fmt, const
     enum emu_err e = inspect_expr(c, expr, &addr, err);
     if (e)
         return e;
+    if (!physical)
+        addr = (uint32_t)addr;
     if (f.kind == 'i')
         return dump_code(c, physical, &f, addr, &o, err);
     return f.kind == 's' ? dump_strings(c, physical, &f, addr, &o) : dump_values(c, physical, &f, addr, &o, err);

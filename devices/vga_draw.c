@@ -507,6 +507,22 @@ enum emu_err vga_draw(const struct vga *v, vtime now, struct surface *out, struc
     return vbe_on(v) ? draw_vbe(v, out, err) : draw_standard(v, now, out, err);
 }
 
+uint64_t vga_blink_phase(const struct vga *v, vtime now)
+{
+    struct vga_timing t = vga_timing(v);
+    bool blinks = !vbe_on(v) && (!is_graphics(&v->st) || (v->st.attr[AR_MODE] & AR10_BLINK));
+    return blinks ? vga_beam(&t, now).frame / CURSOR_PHASE : 0;
+}
+
+uint64_t vga_shown_bytes(const struct vga *v)
+{
+    const uint16_t *reg = v->st.vbe;
+    uint64_t size = v->w.vram->size, bytes = 4 * 65536; /* the planes of the standard modes */
+    if (vbe_on(v))
+        bytes = (uint64_t)vbe_pitch(v) * (reg[VBE_Y_OFFSET] + reg[VBE_YRES] + 1u) * (vbe_planar(v) ? 4 : 1);
+    return bytes < size ? bytes : size;
+}
+
 /* ---- text as text ---- */
 
 static bool is_text(const struct vga *v)
@@ -555,6 +571,21 @@ bool vga_text(const struct vga *v, char *out, size_t size)
         for (uint32_t i = 0; i < columns; i++)
             screen_text_put(&text, planes_at(v, plane_address(st, r.address + i, r.row))[0]);
         screen_text_end_row(&text);
+    }
+    return true;
+}
+
+bool vga_text_cells(const struct vga *v, struct vga_cell *cells, size_t max)
+{
+    const struct vga_state *st = &v->st;
+    if (!is_text(v))
+        return false;
+    uint32_t lines = vga_lines_shown(v), columns = columns_shown(st);
+    for (struct raster r = raster_top(st); r.line < lines; raster_next(&r, v)) {
+        for (uint32_t i = 0; r.new_row && i < columns && max; i++, max--) {
+            const uint8_t *planes = planes_at(v, plane_address(st, r.address + i, r.row));
+            *cells++ = (struct vga_cell){planes[0], planes[1]};
+        }
     }
     return true;
 }

@@ -14,6 +14,11 @@
 MUST_CHECK enum emu_err vga_draw(const struct vga *v, vtime now, struct surface *out,
                                  struct error *err);
 
+/* For a front end that draws only what changed: without a change of the registers, of the first
+ * vga_shown_bytes() of display memory, or of this number, the picture stays the same. */
+uint64_t vga_blink_phase(const struct vga *v, vtime now);
+uint64_t vga_shown_bytes(const struct vga *v);
+
 struct vga_text_screen {
     unsigned columns, rows;
     unsigned cursor_column, cursor_row; /* 0-based; valid where cursor_on */
@@ -26,5 +31,11 @@ bool vga_text_screen(const struct vga *v, struct vga_text_screen *out);
 /* The screen as UTF-8, a line per row, trailing spaces dropped, cut to `size` bytes with its NUL.
  * False (and an empty text) in a graphics mode. */
 bool vga_text(const struct vga *v, char *out, size_t size);
+
+/* The same with attributes: columns * rows cells (vga_text_screen), at most `max` of them. */
+struct vga_cell {
+    uint8_t ch, attribute;
+};
+bool vga_text_cells(const struct vga *v, struct vga_cell *cells, size_t max);
 
 #endif

@@ -56,13 +56,14 @@ void clock_skip_to(struct clock *clk, vtime t)
 uint64_t clock_icount_at(const struct clock *clk, vtime t)
 {
     const struct clock_state *s = &clk->st;
-    vtime now = clock_now(clk);
+    uint64_t rest;
+    vtime now = s->anchor_time + scale(s->icount - s->anchor_icount, s->rate, s->anchor_frac, &rest);
     if (t <= now)
         return s->icount;
-    uint64_t dt = t - s->anchor_time; /* > 0; count = ceil((dt * 65536 - frac) / rate) */
+    uint64_t dt = t - now; /* > 0; count = ceil((dt * 65536 - rest) / rate) */
     if (t == VTIME_NEVER || dt >= 1ull << 47)
         return UINT64_MAX;
-    return s->anchor_icount + ((dt << 16) - s->anchor_frac + s->rate - 1) / s->rate;
+    return s->icount + ((dt << 16) - rest + s->rate - 1) / s->rate;
 }
 
 void timer_init(struct timer *t, const char *name, void (*fire)(void *dev, vtime now), void *dev)

@@ -74,7 +74,7 @@ void log_guest(struct log *log, const char *source, const char *fmt, ...)
     va_start(ap, fmt);
     emit(log, source, fmt, ap);
     va_end(ap);
-    if (log->odd_count == ODD_PER_SECOND)
+    if (log->odd_count == ODD_PER_SECOND && !(log->enabled >> TRACE_GUEST & 1))
         log->sink(log->arg, "guest: more such lines follow; they are left out for this second "
                             "(-trace guest_errors shows all)");
 }

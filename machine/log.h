@@ -38,7 +38,7 @@ static inline bool trace_on(const struct log *log, enum trace_category cat)
 void trace_line(struct log *log, enum trace_category cat, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The guest did something odd or not modelled: at most 20 lines a virtual second, then one that
- * says how many were dropped. `log` may be NULL. */
+ * says that more were left out. `log` may be NULL. */
 void log_guest(struct log *log, const char *source, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Parses "-trace pit,ata" words into `mask`; "all" and "help" included (help: EMU_ARG with the list

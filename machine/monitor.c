@@ -11,7 +11,7 @@
 #include "machine/nearest.h"
 #include "machine/pc.h"
 
-enum { MAX_WORDS = 8, LINE_MAX_LEN = 511 };
+enum { MAX_WORDS = 16, LINE_MAX_LEN = 511 };
 
 /* --- output --- */
 
@@ -46,6 +46,35 @@ typedef enum emu_err word_fn(struct monitor *mon, const struct args *a, struct e
 static enum emu_err number(struct monitor *mon, const char *text, uint64_t *value, struct error *err)
 {
     return inspect_expr(&mon->m->pc->cpu, text, value, err);
+}
+
+/* A whole number such as -5; `what` names it in the sentence. */
+static enum emu_err integer(const char *text, const char *what, int min, int max, int *value, struct error *err)
+{
+    char *end;
+    long v = strtol(text, &end, 0);
+    if (end == text || *end || v < min || v > max)
+        return error_set(err, EMU_ARG, "\"%s\" is no %s; give a number from %d to %d", text, what, min, max);
+    *value = (int)v;
+    return EMU_OK;
+}
+
+/* Words from `first` on as one expression: "$esp + 4". */
+static const char *join(const struct args *a, int first, char *text, size_t len)
+{
+    size_t n = 0;
+    text[0] = 0;
+    for (int i = first; i < a->count && n < len; i++)
+        n += (size_t)snprintf(text + n, len - n, "%s%s", i > first ? " " : "", a->word[i]);
+    return text;
+}
+
+/* The format and the expression of "x/4xw ADDR", also written as "x /4xw ADDR". */
+static const char *format_and_expr(const struct args *a, char *text, size_t len, const char **fmt)
+{
+    bool apart = a->word[1][0] == '/' && a->count > 2;
+    *fmt = apart ? a->word[1] + 1 : a->fmt ? a->fmt : "";
+    return join(a, apart ? 2 : 1, text, len);
 }
 
 static enum emu_err word_stop(struct monitor *mon, const struct args *a, struct error *err)
@@ -96,12 +125,8 @@ static enum emu_err word_nmi(struct monitor *mon, const struct args *a, struct e
 
 static enum emu_err examine(struct monitor *mon, const struct args *a, bool physical, struct error *err)
 {
-    const char *fmt = a->fmt ? a->fmt : "";
-    const char *expr = a->word[1];
-    if (expr[0] == '/' && a->count > 2) { /* "x /4xw 0" */
-        fmt = expr + 1;
-        expr = a->word[2];
-    }
+    char text[LINE_MAX_LEN + 1];
+    const char *fmt, *expr = format_and_expr(a, text, sizeof(text), &fmt);
     return inspect_memory(&mon->m->pc->cpu, physical, fmt, expr, say_line, mon, err);
 }
 
@@ -118,16 +143,29 @@ static enum emu_err word_xp(struct monitor *mon, const struct args *a, struct er
 static enum emu_err word_print(struct monitor *mon, const struct args *a, struct error *err)
 {
     uint64_t v;
-    enum emu_err e = number(mon, a->word[1], &v, err);
-    if (!e)
-        say(mon, "%#" PRIx64 "\n", v);
-    return e;
+    char text[LINE_MAX_LEN + 1];
+    const char *fmt, *expr = format_and_expr(a, text, sizeof(text), &fmt);
+    enum emu_err e = number(mon, expr, &v, err);
+    if (e)
+        return e;
+    switch (*fmt) {
+    case 'd': say(mon, "%" PRId64 "\n", (int64_t)v); break;
+    case 'u': say(mon, "%" PRIu64 "\n", v); break;
+    case 'o': say(mon, "%#" PRIo64 "\n", v); break;
+    case 'c': say(mon, "'%c'\n", v >= 32 && v < 127 ? (int)v : '.'); break;
+    case 'x':
+    case 0: say(mon, "%#" PRIx64 "\n", v); break;
+    default: return error_set(err, EMU_ARG, "/%s is no format for one value; use /x /d /u /o or /c", fmt);
+    }
+    return EMU_OK;
 }
 
 static enum emu_err word_sendkey(struct monitor *mon, const struct args *a, struct error *err)
 {
-    unsigned hold = a->count > 2 ? (unsigned)strtoul(a->word[2], NULL, 0) : 60;
-    return typist_keys(&mon->m->typist, a->word[1], hold, machine_now(mon->m), err);
+    enum { HOLD_MS = 60, LONGEST_MS = 60000 };
+    int hold = HOLD_MS;
+    enum emu_err e = a->count > 2 ? integer(a->word[2], "time in milliseconds", 1, LONGEST_MS, &hold, err) : EMU_OK;
+    return e ? e : typist_keys(&mon->m->typist, a->word[1], (unsigned)hold, machine_now(mon->m), err);
 }
 
 static enum emu_err word_type(struct monitor *mon, const struct args *a, struct error *err)
@@ -137,16 +175,23 @@ static enum emu_err word_type(struct monitor *mon, const struct args *a, struct 
 
 static enum emu_err word_mouse_move(struct monitor *mon, const struct args *a, struct error *err)
 {
-    (void)err;
-    machine_mouse(mon->m, atoi(a->word[1]), atoi(a->word[2]), a->count > 3 ? atoi(a->word[3]) : 0,
-                  mon->m->mouse_buttons);
+    int d[3] = {0};
+    for (int i = 0; i < 3 && i + 1 < a->count; i++) {
+        enum emu_err e = integer(a->word[i + 1], "movement", INT16_MIN, INT16_MAX, &d[i], err);
+        if (e)
+            return e;
+    }
+    machine_mouse(mon->m, d[0], d[1], d[2], mon->m->mouse_buttons);
     return EMU_OK;
 }
 
 static enum emu_err word_mouse_button(struct monitor *mon, const struct args *a, struct error *err)
 {
-    (void)err;
-    mon->m->mouse_buttons = (unsigned)strtoul(a->word[1], NULL, 0) & 7;
+    int buttons;
+    enum emu_err e = integer(a->word[1], "set of buttons", 0, 7, &buttons, err);
+    if (e)
+        return e;
+    mon->m->mouse_buttons = (unsigned)buttons;
     machine_mouse(mon->m, 0, 0, 0, mon->m->mouse_buttons);
     return EMU_OK;
 }
@@ -165,11 +210,20 @@ static enum emu_err drive_number(const char *name, unsigned *drive, struct error
                      nearest_word(name, words));
 }
 
+/* change floppy0 FILE [raw [read-only]] */
 static enum emu_err word_change(struct monitor *mon, const struct args *a, struct error *err)
 {
+    static const char *const modes[] = {"retain", "read-only", "read-write", NULL};
     unsigned drive;
+    const char *mode = a->count > 4 ? a->word[4] : "retain";
     enum emu_err e = drive_number(a->word[1], &drive, err);
-    return e ? e : machine_insert(mon->m, drive, a->word[2], false, err);
+    if (!e && a->count > 3 && strcmp(a->word[3], "raw") != 0)
+        return error_set(err, EMU_ARG, "there is no image format \"%s\" for floppies; did you mean \"raw\"?", a->word[3]);
+    for (size_t i = 0; !e && modes[i]; i++) {
+        if (strcmp(modes[i], mode) == 0)
+            return machine_insert(mon->m, drive, a->word[2], i == 1, err);
+    }
+    return e ? e : error_set(err, EMU_ARG, "there is no mode \"%s\"; did you mean \"%s\"?", mode, nearest_word(mode, modes));
 }
 
 static enum emu_err word_eject(struct monitor *mon, const struct args *a, struct error *err)
@@ -214,28 +268,41 @@ static bool peek_physical(struct cpu *c, uint64_t addr, void *to, size_t len)
     return true;
 }
 
-static enum emu_err save_range(struct monitor *mon, const char *path, uint64_t addr, uint64_t len,
-                               peek_fn *peek, struct error *err)
+static enum emu_err write_range(struct monitor *mon, FILE *f, uint64_t addr, uint64_t len, peek_fn *peek, struct error *err)
 {
-    FILE *f = fopen(path, "wb");
-    if (!f)
-        return error_set(err, EMU_IO, "cannot write %s: %m; choose a folder that can be written", path);
-    enum emu_err e = EMU_OK;
-    while (len && !e) {
+    while (len) {
         uint8_t part[4096];
         size_t n = len < sizeof(part) ? (size_t)len : sizeof(part);
         if (!peek(&mon->m->pc->cpu, addr, part, n))
-            e = error_set(err, EMU_ARG, "no memory is mapped at %#" PRIx64 "; %s was not written", addr, path);
-        else if (fwrite(part, 1, n, f) != n)
-            e = error_set(err, EMU_IO, "cannot write %s: %m", path);
+            return error_set(err, EMU_ARG, "no memory is mapped at %#" PRIx64 "; nothing was written", addr);
+        if (fwrite(part, 1, n, f) != n)
+            return error_set(err, EMU_IO, "cannot write all of it: %m");
         addr += n;
         len -= n;
     }
+    return EMU_OK;
+}
+
+/* Written under another name first: a failure leaves no partial file, and an older one in place. */
+static enum emu_err save_range(struct monitor *mon, const char *path, uint64_t addr, uint64_t len,
+                               peek_fn *peek, struct error *err)
+{
+    char temporary[LINE_MAX_LEN + 8];
+    if (len > 1ull << 32 || addr > 1ull << 32)
+        return error_set(err, EMU_ARG, "%#" PRIx64 " bytes at %#" PRIx64 " reach beyond 4 GiB", len, addr);
+    snprintf(temporary, sizeof(temporary), "%s.part", path);
+    FILE *f = fopen(temporary, "wb");
+    if (!f)
+        return error_set(err, EMU_IO, "cannot write %s: %m; choose a folder that can be written", path);
+    enum emu_err e = write_range(mon, f, addr, len, peek, err);
     if (fclose(f) != 0 && !e)
-        e = error_set(err, EMU_IO, "cannot write %s: %m", path);
-    if (e)
-        remove(path);
-    return e;
+        e = error_set(err, EMU_IO, "cannot write all of it: %m");
+    if (!e && rename(temporary, path) == 0)
+        return EMU_OK;
+    if (!e)
+        e = error_set(err, EMU_IO, "it cannot take this name: %m");
+    remove(temporary);
+    return error_prefix(err, e, "%s", path);
 }
 
 static enum emu_err save_words(struct monitor *mon, const struct args *a, peek_fn *peek, struct error *err)
@@ -267,18 +334,25 @@ static enum emu_err word_loadvm(struct monitor *mon, const struct args *a, struc
     return machine_load(mon->m, a->word[1], err);
 }
 
+void monitor_where(struct machine *m, char *text, size_t len)
+{
+    struct cpu *c = &m->pc->cpu;
+    char insn[160];
+    inspect_insn(c, cpu_pc(c), (c->st.seg[SEG_CS].attr & SEG_ATTR_DB) != 0, insn, sizeof(insn));
+    snprintf(text, len, "%04x:%08x  %s", c->st.seg[SEG_CS].selector, (uint32_t)c->st.eip, insn);
+}
+
 static enum emu_err word_step(struct monitor *mon, const struct args *a, struct error *err)
 {
     uint64_t n = 1;
+    char text[200];
     enum emu_err e = a->count > 1 ? number(mon, a->word[1], &n, err) : EMU_OK;
     if (e)
         return e;
     mon->m->running = false;
     machine_step(mon->m, n);
-    struct cpu *c = &mon->m->pc->cpu;
-    char text[160];
-    inspect_insn(c, cpu_pc(c), (c->st.seg[SEG_CS].attr & SEG_ATTR_DB) != 0, text, sizeof(text));
-    say(mon, "%04x:%08x  %s\n", c->st.seg[SEG_CS].selector, (uint32_t)c->st.eip, text);
+    monitor_where(mon->m, text, sizeof(text));
+    say(mon, "%s\n", text);
     return EMU_OK;
 }
 
@@ -379,12 +453,15 @@ static const struct {
     {"version", info_version, "version"},
 };
 
+/* Without a device: their names. */
 static enum emu_err info_state(struct monitor *mon, const char *id, struct error *err)
 {
     const char *ids[64] = {0};
     size_t n = 0;
     for (struct device *d = mon->m->pc->devices; d; d = d->next) {
-        if (strcmp(d->id, id) == 0) {
+        if (!id)
+            say(mon, "%s\n", d->id);
+        if (id && strcmp(d->id, id) == 0) {
             if (d->cls->pre_save)
                 d->cls->pre_save(d);
             state_print(d->cls->state, device_state(d), say_line, mon);
@@ -393,14 +470,14 @@ static enum emu_err info_state(struct monitor *mon, const char *id, struct error
         if (n < ARRAY_LEN(ids) - 1)
             ids[n++] = d->id;
     }
-    return error_set(err, EMU_ARG, "there is no device \"%s\"; did you mean \"%s\"?", id, nearest_word(id, ids));
+    return id ? error_set(err, EMU_ARG, "there is no device \"%s\"; did you mean \"%s\"?", id, nearest_word(id, ids)) : EMU_OK;
 }
 
 static enum emu_err info_help(struct monitor *mon)
 {
     for (size_t i = 0; i < ARRAY_LEN(info_words); i++)
         say(mon, "info %-10s -- %s\n", info_words[i].name, info_words[i].help);
-    say(mon, "info %-10s -- the declared state of a device\n", "state ID");
+    say(mon, "info %-10s -- the declared state of a device; without ID: the devices\n", "state [ID]");
     return EMU_OK;
 }
 
@@ -410,7 +487,7 @@ static enum emu_err word_info(struct monitor *mon, const struct args *a, struct 
     if (a->count < 2 || strcmp(a->word[1], "help") == 0)
         return info_help(mon);
     if (strcmp(a->word[1], "state") == 0)
-        return info_state(mon, a->count > 2 ? a->word[2] : "", err);
+        return info_state(mon, a->count > 2 ? a->word[2] : NULL, err);
     for (size_t i = 0; i < ARRAY_LEN(info_words); i++) {
         if (strcmp(info_words[i].name, a->word[1]) == 0) {
             info_words[i].fn(mon);
@@ -428,50 +505,66 @@ static word_fn word_help;
 
 static const struct word {
     const char *name;
-    int min; /* arguments that it needs */
+    int min, max; /* arguments that it takes */
     word_fn *fn;
     const char *usage, *help;
     bool repeats; /* an empty line runs it again */
 } words[] = {
-    {"help", 0, word_help, "[WORD]", "this list", false},
-    {"info", 0, word_info, "SUBJECT", "show something (info help)", false},
-    {"stop", 0, word_stop, "", "pause the machine", false},
-    {"cont", 0, word_cont, "", "go on", false},
-    {"c", 0, word_cont, "", "go on", false},
-    {"quit", 0, word_quit, "", "leave the emulator", false},
-    {"q", 0, word_quit, "", "leave the emulator", false},
-    {"system_reset", 0, word_reset, "", "press the reset button", false},
-    {"system_powerdown", 0, word_powerdown, "", "press the power button", false},
-    {"nmi", 0, word_nmi, "", "non-maskable interrupt", false},
-    {"x", 1, word_x, "/FMT ADDR", "memory at a linear address", true},
-    {"xp", 1, word_xp, "/FMT ADDR", "memory at a physical address", true},
-    {"print", 1, word_print, "EXPR", "value of an expression", false},
-    {"p", 1, word_print, "EXPR", "value of an expression", false},
-    {"sendkey", 1, word_sendkey, "KEYS [MS]", "press keys such as ctrl-alt-delete", false},
-    {"type", 1, word_type, "\"TEXT\"", "type text; \\n is Enter", false},
-    {"mouse_move", 2, word_mouse_move, "DX DY [DZ]", "move the mouse", false},
-    {"mouse_button", 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
-    {"change", 2, word_change, "floppy0 FILE", "put an image into a drive", false},
-    {"eject", 1, word_eject, "floppy0", "empty a drive", false},
-    {"screendump", 1, word_screendump, "FILE", "save the picture (PNG, or PPM by name)", false},
-    {"screentext", 0, word_screentext, "", "the text on the screen", false},
-    {"pmemsave", 3, word_pmemsave, "ADDR LEN FILE", "save physical memory", false},
-    {"memsave", 3, word_memsave, "ADDR LEN FILE", "save linear memory", false},
-    {"savevm", 1, word_savevm, "FILE", "save the whole machine", false},
-    {"loadvm", 1, word_loadvm, "FILE", "load a saved machine", false},
-    {"step", 0, word_step, "[N]", "execute N instructions", true},
-    {"s", 0, word_step, "[N]", "execute N instructions", true},
-    {"b", 0, word_break, "[ADDR]", "breakpoint at a linear address; without one: list", false},
-    {"del", 1, word_delete, "ADDR", "remove a breakpoint", false},
-    {"trace", 1, word_trace, "WORDS", "trace categories (none, all, pit,pic,...)", false},
+    {"help", 0, 1, word_help, "[WORD]", "this list", false},
+    {"info", 0, 2, word_info, "SUBJECT", "show something (info help)", false},
+    {"stop", 0, 0, word_stop, "", "pause the machine", false},
+    {"cont", 0, 0, word_cont, "", "go on", false},
+    {"c", 0, 0, word_cont, "", "go on", false},
+    {"quit", 0, 0, word_quit, "", "leave the emulator", false},
+    {"q", 0, 0, word_quit, "", "leave the emulator", false},
+    {"system_reset", 0, 0, word_reset, "", "press the reset button", false},
+    {"system_powerdown", 0, 0, word_powerdown, "", "press the power button", false},
+    {"nmi", 0, 0, word_nmi, "", "non-maskable interrupt", false},
+    {"x", 1, MAX_WORDS, word_x, "/FMT ADDR", "memory at a linear address", true},
+    {"xp", 1, MAX_WORDS, word_xp, "/FMT ADDR", "memory at a physical address", true},
+    {"print", 1, MAX_WORDS, word_print, "[/FMT] EXPR", "value of an expression", false},
+    {"p", 1, MAX_WORDS, word_print, "[/FMT] EXPR", "value of an expression", false},
+    {"sendkey", 1, 2, word_sendkey, "KEYS [MS]", "press keys such as ctrl-alt-delete", false},
+    {"type", 1, 1, word_type, "\"TEXT\"", "type text; \\n is Enter", false},
+    {"mouse_move", 2, 3, word_mouse_move, "DX DY [DZ]", "move the mouse", false},
+    {"mouse_button", 1, 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
+    {"change", 2, 4, word_change, "floppy0 FILE [raw [read-only]]", "put an image into a drive", false},
+    {"eject", 1, 2, word_eject, "[-f] floppy0", "empty a drive", false},
+    {"screendump", 1, 1, word_screendump, "FILE", "save the picture (PNG, or PPM by name)", false},
+    {"screentext", 0, 0, word_screentext, "", "the text on the screen", false},
+    {"pmemsave", 3, 3, word_pmemsave, "ADDR LEN FILE", "save physical memory", false},
+    {"memsave", 3, 3, word_memsave, "ADDR LEN FILE", "save linear memory", false},
+    {"savevm", 1, 1, word_savevm, "FILE", "save the whole machine", false},
+    {"loadvm", 1, 1, word_loadvm, "FILE", "load a saved machine", false},
+    {"step", 0, 1, word_step, "[N]", "execute N instructions", true},
+    {"s", 0, 1, word_step, "[N]", "execute N instructions", true},
+    {"b", 0, 1, word_break, "[ADDR]", "breakpoint at a linear address; without one: list", false},
+    {"del", 1, 1, word_delete, "ADDR", "remove a breakpoint", false},
+    {"trace", 1, 1, word_trace, "WORDS", "trace categories (none, all, pit,pic,...)", false},
+    {"log", 1, 1, word_trace, "WORDS", "the same", false},
 };
+
+static const struct word *find_word(const char *name, struct error *err)
+{
+    const char *names[ARRAY_LEN(words) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(words[i].name, name) == 0)
+            return &words[i];
+        names[i] = words[i].name;
+    }
+    error_set(err, EMU_ARG, "unknown command: '%s'; did you mean \"%s\"? (help lists all)", name,
+              nearest_word(name, names));
+    return NULL;
+}
 
 static enum emu_err word_help(struct monitor *mon, const struct args *a, struct error *err)
 {
-    (void)err;
+    const struct word *only = a->count > 1 ? find_word(a->word[1], err) : NULL;
+    if (a->count > 1 && !only)
+        return EMU_ARG;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (a->count < 2 || strcmp(a->word[1], words[i].name) == 0)
-            say(mon, "%s %s -- %s\n", words[i].name, words[i].usage, words[i].help);
+        if (!only || only == &words[i])
+            say(mon, "%s%s%s -- %s\n", words[i].name, *words[i].usage ? " " : "", words[i].usage, words[i].help);
     }
     return EMU_OK;
 }
@@ -489,6 +582,8 @@ int monitor_split(char *line, char **word, int max)
         while (*p && (quoted ? *p != '"' : !strchr(" \t\r\n", *p))) {
             if (quoted && p[0] == '\\' && p[1] == '"')
                 p++;
+            else if (quoted && p[0] == '\\' && p[1])
+                *to++ = *p++;
             *to++ = *p++;
         }
         if (quoted && !*p)
@@ -500,20 +595,8 @@ int monitor_split(char *line, char **word, int max)
     return n;
 }
 
-static const struct word *find_word(const char *name, struct error *err)
-{
-    const char *names[ARRAY_LEN(words) + 1] = {0};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(words[i].name, name) == 0)
-            return &words[i];
-        names[i] = words[i].name;
-    }
-    error_set(err, EMU_ARG, "unknown command: '%s'; did you mean \"%s\"? (help lists all)", name,
-              nearest_word(name, names));
-    return NULL;
-}
-
-static enum emu_err run_words(struct monitor *mon, struct args *a, struct error *err)
+/* *repeats: an empty line may run these words again. */
+static enum emu_err run_words(struct monitor *mon, struct args *a, bool *repeats, struct error *err)
 {
     char *slash = strchr(a->word[0], '/'); /* x/4xw */
     if (slash) {
@@ -523,30 +606,34 @@ static enum emu_err run_words(struct monitor *mon, struct args *a, struct error 
     const struct word *w = find_word(a->word[0], err);
     if (!w)
         return EMU_ARG;
-    if (a->count - 1 < w->min)
+    if (a->count - 1 < w->min || a->count - 1 > w->max)
         return error_set(err, EMU_ARG, "usage: %s %s", w->name, w->usage);
-    if (!w->repeats)
-        mon->last[0] = 0;
+    *repeats = w->repeats;
     return w->fn(mon, a, err);
+}
+
+enum emu_err monitor_run(struct monitor *mon, const char *line, struct error *err)
+{
+    char copy[LINE_MAX_LEN + 1];
+    struct args a = {0};
+    if (strlen(line) > LINE_MAX_LEN)
+        return error_set(err, EMU_ARG, "the line is longer than %d characters", LINE_MAX_LEN);
+    if (*line)
+        snprintf(mon->last, sizeof(mon->last), "%s", line);
+    snprintf(copy, sizeof(copy), "%s", mon->last);
+    a.count = monitor_split(copy, a.word, MAX_WORDS);
+    bool repeats = false;
+    enum emu_err e = a.count < 0   ? error_set(err, EMU_ARG, "a quote is not closed in: %.200s", line)
+                     : a.count > 0 ? run_words(mon, &a, &repeats, err)
+                                   : EMU_OK;
+    if (e || !repeats)
+        mon->last[0] = 0;
+    return e;
 }
 
 enum emu_err monitor_line(struct monitor *mon, const char *line, struct error *err)
 {
-    char copy[LINE_MAX_LEN + 1];
-    struct args a = {0};
-    enum emu_err e;
-    if (!*line)
-        line = mon->last;
-    if (strlen(line) > LINE_MAX_LEN) {
-        e = error_set(err, EMU_ARG, "the line is longer than %d characters", LINE_MAX_LEN);
-    } else {
-        snprintf(copy, sizeof(copy), "%s", line);
-        memmove(mon->last, line, strlen(line) + 1);
-        a.count = monitor_split(copy, a.word, MAX_WORDS);
-        e = a.count < 0   ? error_set(err, EMU_ARG, "a quote is not closed in: %.200s", line)
-            : a.count == 0 ? EMU_OK
-                           : run_words(mon, &a, err);
-    }
+    enum emu_err e = monitor_run(mon, line, err);
     if (e)
         say(mon, "%s\n", err->text);
     return e;

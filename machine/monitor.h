@@ -21,9 +21,14 @@ void monitor_init(struct monitor *mon, struct machine *m, void (*out)(void *arg,
 
 /* Executes one line. An error is written to `out` as one sentence and returned as well. */
 enum emu_err monitor_line(struct monitor *mon, const char *line, struct error *err);
+/* The same for scripts: an error is only returned. */
+enum emu_err monitor_run(struct monitor *mon, const char *line, struct error *err);
 
-/* Splits a line into words in place: blanks separate, "..." quotes (with \" inside). Returns the
- * count, at most `max`; -1 for an unfinished quote. */
+/* Where the CPU is: "CS:EIP  bytes  instruction". */
+void monitor_where(struct machine *m, char *text, size_t len);
+
+/* Splits a line into words in place: blanks separate, "..." quotes (with \" inside; other escapes
+ * stay as they are). Returns the count, at most `max`; -1 for an unfinished quote. */
 int monitor_split(char *line, char **word, int max);
 
 #endif

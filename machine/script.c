@@ -56,6 +56,7 @@ static bool screen_has(struct script *s, const char *text) { return on_screen(s,
 static bool serial_has(struct script *s, const char *text) { return seen(&s->serial, &s->serial_seen, text); }
 static bool debug_has(struct script *s, const char *text) { return seen(&s->debug, &s->debug_seen, text); }
 static bool powered_off(struct script *s, const char *text) { return (void)text, s->powered_off; }
+static bool at_break(struct script *s, const char *text) { return (void)text, s->at_break; }
 static bool never(struct script *s, const char *text) { return (void)s, (void)text, false; }
 
 static bool graphics(struct script *s, const char *text)
@@ -67,18 +68,40 @@ static bool graphics(struct script *s, const char *text)
 
 /* --- running --- */
 
+static enum emu_err say_break(struct script *s, struct error *err)
+{
+    char where[200];
+    monitor_where(s->mon.m, where, sizeof(where));
+    return error_set(err, EMU_ARG, "a breakpoint was reached: %s", where);
+}
+
+/* What machine_run() came back with; an error if waiting any longer makes no sense. */
 static enum emu_err stopped(struct script *s, enum machine_stop why, struct error *err)
 {
     switch (why) {
     case MACHINE_POWEROFF:
         s->powered_off = true;
         return EMU_OK;
+    case MACHINE_BREAK:
+        s->at_break = true;
+        return EMU_OK;
     case MACHINE_REBOOT: return error_set(err, EMU_ARG, "the guest rebooted (-no-reboot)");
-    case MACHINE_BREAK: return error_set(err, EMU_ARG, "a breakpoint was reached");
     case MACHINE_DEAD_IDLE: return error_set(err, EMU_ARG, "the guest halted for ever");
-    case MACHINE_STOPPED: return error_set(err, EMU_ARG, "the machine is stopped; use cont");
+    case MACHINE_STOPPED:
+        return error_set(err, EMU_ARG, s->powered_off ? "the guest has switched the machine off"
+                                                      : "the machine is stopped; use cont");
     default: return EMU_OK;
     }
+}
+
+/* A stretch of at most POLL_NS, and the user's side of it. */
+static enum emu_err run_some(struct script *s, vtime end, uint64_t end_icount, struct error *err)
+{
+    struct machine *m = s->mon.m;
+    vtime look = machine_now(m) + POLL_NS;
+    enum emu_err e = stopped(s, machine_run(m, look < end ? look : end, end_icount), err);
+    const char *leave = !e && s->poll ? s->poll(s->poll_arg) : NULL;
+    return leave ? error_set(err, EMU_ARG, "%s", leave) : e;
 }
 
 /* Runs until the condition holds or `seconds` of virtual time are over; *held tells which. */
@@ -87,33 +110,40 @@ static enum emu_err run_until(struct script *s, condition *holds, const char *te
 {
     struct machine *m = s->mon.m;
     vtime end = machine_now(m) + (vtime)(seconds * 1e9);
+    s->at_break = false;
     for (;;) {
-        vtime now = machine_now(m);
         *held = holds(s, text);
-        if (*held || now >= end)
+        if (*held || machine_now(m) >= end)
             return EMU_OK;
-        enum machine_stop why = machine_run(m, now + POLL_NS < end ? now + POLL_NS : end, UINT64_MAX);
-        enum emu_err e = stopped(s, why, err);
-        if (!e && s->poll && !s->poll(s->poll_arg))
-            e = error_set(err, EMU_ARG, "the window was closed");
+        enum emu_err e = run_some(s, end, UINT64_MAX, err);
         if (e)
             return e;
-        if (s->powered_off) {
-            *held = holds(s, text);
-            return *held ? EMU_OK : error_set(err, EMU_ARG, "the guest switched the machine off");
-        }
+        if (!s->powered_off && !s->at_break)
+            continue;
+        *held = holds(s, text);
+        if (*held)
+            return EMU_OK;
+        return s->at_break ? say_break(s, err) : error_set(err, EMU_ARG, "the guest switched the machine off");
     }
+}
+
+static enum emu_err seconds_of(const char *text, double *seconds, struct error *err)
+{
+    char *end;
+    *seconds = strtod(text, &end);
+    if (end == text || *end || !(*seconds >= 0 && *seconds <= 1e6))
+        return error_set(err, EMU_ARG, "\"%s\" is not a number of seconds", text);
+    return EMU_OK;
 }
 
 static enum emu_err wait_for(struct script *s, condition *holds, const char *what, const char *text,
                              const char *seconds, struct error *err)
 {
-    bool held;
-    char *end;
-    double limit = strtod(seconds, &end);
-    if (*end || limit < 0)
-        return error_set(err, EMU_ARG, "\"%s\" is not a number of seconds", seconds);
-    enum emu_err e = run_until(s, holds, text, limit, &held, err);
+    bool held = false;
+    double limit;
+    enum emu_err e = seconds_of(seconds, &limit, err);
+    if (!e)
+        e = run_until(s, holds, text, limit, &held, err);
     if (!e && !held)
         e = error_set(err, EMU_ARG, "waited %s virtual seconds for %s%s%s%s", seconds, what,
                       *text ? " \"" : "", text, *text ? "\"" : "");
@@ -125,7 +155,9 @@ static enum emu_err wait_for(struct script *s, condition *holds, const char *wha
 static enum emu_err word_wait(struct script *s, char **w, struct error *err)
 {
     bool held;
-    return run_until(s, never, "", strtod(w[1], NULL), &held, err);
+    double seconds;
+    enum emu_err e = seconds_of(w[1], &seconds, err);
+    return e ? e : run_until(s, never, "", seconds, &held, err);
 }
 
 static enum emu_err word_expect(struct script *s, char **w, struct error *err)
@@ -163,6 +195,11 @@ static enum emu_err word_wait_poweroff(struct script *s, char **w, struct error 
     return wait_for(s, powered_off, "the guest to switch off", "", w[1], err);
 }
 
+static enum emu_err word_wait_break(struct script *s, char **w, struct error *err)
+{
+    return wait_for(s, at_break, "a breakpoint", "", w[1], err);
+}
+
 /* Hands over the text; it travels while the next words wait. */
 static enum emu_err word_serial(struct script *s, char **w, struct error *err)
 {
@@ -178,12 +215,17 @@ static enum emu_err word_serial(struct script *s, char **w, struct error *err)
 
 static enum emu_err word_run_to(struct script *s, char **w, struct error *err)
 {
-    uint64_t target = strtoull(w[1], NULL, 0);
+    char *end;
+    uint64_t target = strtoull(w[1], &end, 0);
+    if (end == w[1] || *end)
+        return error_set(err, EMU_ARG, "\"%s\" is no instruction count", w[1]);
+    s->at_break = false;
     while (machine_icount(s->mon.m) < target && !s->powered_off) {
-        vtime next = machine_now(s->mon.m) + POLL_NS;
-        enum emu_err e = stopped(s, machine_run(s->mon.m, next, target), err);
+        enum emu_err e = run_some(s, VTIME_NEVER, target, err);
         if (e)
             return e;
+        if (s->at_break)
+            return say_break(s, err);
     }
     return EMU_OK;
 }
@@ -207,6 +249,7 @@ static const struct {
     {"wait-debug", 2, word_wait_debug},
     {"wait-graphics", 1, word_wait_graphics},
     {"wait-poweroff", 1, word_wait_poweroff},
+    {"wait-break", 1, word_wait_break},
     {"expect-screen", 1, word_expect},
     {"expect-no-screen", 1, word_expect_no},
     {"serial", 1, word_serial},
@@ -216,7 +259,7 @@ static const struct {
 
 static enum emu_err run_line(struct script *s, const char *line, struct error *err)
 {
-    enum { MAX = 8 };
+    enum { MAX = 8 }; /* more words than any of ours takes */
     char copy[512], *w[MAX];
     if (strlen(line) >= sizeof(copy))
         return error_set(err, EMU_ARG, "the line is longer than %zu characters", sizeof(copy) - 1);
@@ -232,17 +275,29 @@ static enum emu_err run_line(struct script *s, const char *line, struct error *e
                                           : error_set(err, EMU_ARG, "%s takes %d arguments, not %d", w[0],
                                                       words[i].args, n - 1);
     }
-    return monitor_line(&s->mon, line, err);
+    return monitor_run(&s->mon, line, err);
 }
 
-/* What a person needs to see why a script failed. */
-static void show_screen(struct script *s)
+/* What a person needs to see why a script failed: the screen, and what came by the serial port. */
+static void show_guest(struct script *s)
 {
-    char screen[SCREEN_TEXT_MAX];
+    enum { TAIL = 2000 };
+    char screen[SCREEN_TEXT_MAX], tail[TAIL + 1];
     machine_screen_text(s->mon.m, screen, sizeof(screen));
     s->mon.out(s->mon.arg, "--- screen ---\n");
     s->mon.out(s->mon.arg, screen);
     s->mon.out(s->mon.arg, "--- end of screen ---\n");
+    size_t n = s->serial.len < TAIL ? s->serial.len : TAIL, used = 0;
+    for (size_t i = s->serial.len - n; i < s->serial.len; i++) {
+        if (s->serial.data[i] && s->serial.data[i] != '\r')
+            tail[used++] = (char)s->serial.data[i];
+    }
+    tail[used] = 0;
+    if (!used)
+        return;
+    s->mon.out(s->mon.arg, "--- serial port ---\n");
+    s->mon.out(s->mon.arg, tail);
+    s->mon.out(s->mon.arg, "\n--- end of serial port ---\n");
 }
 
 enum emu_err script_run(struct script *s, const char *path, struct error *err)
@@ -260,7 +315,7 @@ enum emu_err script_run(struct script *s, const char *path, struct error *err)
         e = run_line(s, line, err);
         if (e) {
             error_prefix(err, e, "%s:%u", path, s->line);
-            show_screen(s);
+            show_guest(s);
         }
     }
     fclose(f);

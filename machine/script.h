@@ -7,6 +7,7 @@
  *   wait-debug "TEXT" SECONDS      likewise for the debug ports 0x402 and 0xE9
  *   wait-graphics SECONDS          until the display leaves text mode
  *   wait-poweroff SECONDS          until the guest switches the machine off
+ *   wait-break SECONDS             until a breakpoint is reached (cont goes on)
  *   wait SECONDS                   let virtual time pass
  *   expect-screen "TEXT"           TEXT is on the screen now
  *   expect-no-screen "TEXT"        it is not
@@ -25,10 +26,10 @@ struct script {
     unsigned line;
     struct buf serial, debug;           /* everything sent so far */
     size_t serial_seen, debug_seen;     /* up to the end of the last match */
-    bool powered_off;
-    /* Called about every 10 ms of virtual time so that a window stays alive; may be NULL; false:
-     * the user closed it. */
-    bool (*poll)(void *arg);
+    bool powered_off, at_break;
+    /* Called about every 10 ms of virtual time so that a window stays alive; may be NULL. Returns
+     * NULL, or why the script must end (the user closed the window...). */
+    const char *(*poll)(void *arg);
     void *poll_arg;
 };
 
@@ -39,8 +40,9 @@ void script_free(struct script *s);
 void script_serial_byte(struct script *s, uint8_t byte);
 void script_debug_byte(struct script *s, uint8_t byte);
 
-/* Runs the file. On failure the sentence says file, line and reason, and the screen's text has been
- * written through `out`. `quit` in the script ends it with success. */
+/* Runs the file. On failure the sentence says file, line and reason, and the screen's text and the end
+ * of what the serial port sent have been written through `out`. `quit` in the script ends it with
+ * success. */
 MUST_CHECK enum emu_err script_run(struct script *s, const char *path, struct error *err);
 
 #endif

@@ -24,12 +24,14 @@ static bool add(struct typist *t, uint8_t hid, bool down, uint32_t pause_us)
     return true;
 }
 
-/* Starts a new phrase: forgets what is typed already. */
+/* Starts a new phrase: forgets what is typed already, but not the pause after its last stroke (unless
+ * time was set back meanwhile). */
 static void begin(struct typist *t, vtime now)
 {
     if (t->next == t->count) {
         t->next = t->count = 0;
-        t->due = now;
+        if (t->due < now || t->due - now > (vtime)GAP_US * 1000)
+            t->due = now;
     }
 }
 
@@ -116,7 +118,7 @@ static const struct {
     {"f6", 63}, {"f7", 64}, {"f8", 65}, {"f9", 66}, {"f10", 67}, {"f11", 68}, {"f12", 69},
     {"print", 70}, {"sysrq", 70}, {"scroll_lock", 71}, {"pause", 72}, {"insert", 73}, {"home", 74},
     {"pgup", 75}, {"delete", 76}, {"end", 77}, {"pgdn", 78}, {"right", 79}, {"left", 80},
-    {"down", 81}, {"up", 82}, {"num_lock", 83}, {"kp_divide", 84}, {"kp_multiply", 85},
+    {"down", 81}, {"up", 82}, {"num_lock", 83}, {"kp_divide", 84}, {"kp_multiply", 85}, {"asterisk", 85},
     {"kp_subtract", 86}, {"kp_add", 87}, {"kp_enter", 88}, {"kp_1", 89}, {"kp_2", 90}, {"kp_3", 91},
     {"kp_4", 92}, {"kp_5", 93}, {"kp_6", 94}, {"kp_7", 95}, {"kp_8", 96}, {"kp_9", 97}, {"kp_0", 98},
     {"kp_decimal", 99}, {"less", 100}, {"menu", 101}, {"ctrl", 224}, {"shift", 225}, {"alt", 226},
@@ -155,6 +157,8 @@ enum emu_err typist_keys(struct typist *t, const char *keys, unsigned hold_ms, v
             return EMU_ARG;
         keys += len + (keys[len] == '-');
     }
+    if (n == 0)
+        return error_set(err, EMU_ARG, "no key is named; name some as in ctrl-alt-delete");
     begin(t, now);
     bool ok = true;
     for (unsigned i = 0; i < n; i++)

@@ -61,6 +61,7 @@ unsigned phys_region_memory(struct phys *p, const char *name, struct phys_block 
                             uint64_t block_offset, paddr base, uint64_t size)
 {
     ASSERT(block_offset <= block->size && size <= block->size - block_offset);
+    ASSERT(((block_offset | base | size) & (PHYS_PAGE_SIZE - 1)) == 0); /* accesses are checked by page */
     return new_region(p, (struct phys_region){.name = name, .block = block,
                                               .block_offset = block_offset, .base = base, .size = size});
 }

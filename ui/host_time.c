@@ -5,6 +5,11 @@
 
 #include "machine/pc.h"
 
+enum { LOOK_NS = 10000000, MEASURE_NS = 25000000, MAX_LEAD_NS = 100000000 };
+enum { ONE = 65536, FIRST_COST = 20 * ONE, MIN_RATE = ONE / 8, MAX_RATE = 20000 * ONE };
+enum { IDLE_FACTOR = 64 }; /* a guest that only polls takes this part of a host core */
+static const uint64_t MAX_LAG_NS = 2 * NS_PER_SECOND;
+
 uint64_t host_now(void)
 {
     struct timespec ts;
@@ -12,66 +17,78 @@ uint64_t host_now(void)
     return (uint64_t)ts.tv_sec * NS_PER_SECOND + (uint64_t)ts.tv_nsec;
 }
 
-void host_sleep(uint64_t ns)
+void pacer_init(struct pacer *p, const struct machine *m, bool fixed_rate)
 {
-    struct timespec ts = {(time_t)(ns / NS_PER_SECOND), (long)(ns % NS_PER_SECOND)};
-    nanosleep(&ts, NULL);
+    *p = (struct pacer){.fixed_rate = fixed_rate, .cost = FIRST_COST};
+    pacer_resume(p, m);
 }
 
-static void rebase(struct pacer *p, const struct machine *m)
+void pacer_resume(struct pacer *p, const struct machine *m)
 {
-    p->wall_base = p->wall_checked = host_now();
-    p->virt_base = p->virt_checked = machine_now(m);
-    p->idle_ns = 0;
+    p->wall_base = host_now();
+    p->virt_base = machine_now(m);
+    p->busy_ns = p->busy_insns = 0;
 }
 
-void pacer_start(struct pacer *p, const struct machine *m, bool fixed_rate)
+static void say_late(struct pacer *p, struct machine *m)
 {
-    *p = (struct pacer){.fixed_rate = fixed_rate};
-    rebase(p, m);
-}
-
-enum { CHECK_NS = 100000000, MIN_RATE = 65536 / 4, MAX_RATE = 65536 * 100 };
-static const uint64_t MAX_LAG_NS = 250000000;
-
-static void set_rate(struct machine *m, uint64_t rate)
-{
-    struct error err;
-    struct input_event ev = {.kind = INPUT_RATE, .value = rate < MIN_RATE ? MIN_RATE : rate > MAX_RATE ? MAX_RATE : rate};
-    if (machine_post(m, &ev, &err))
-        return; /* the host is out of memory: the old rate stays */
-}
-
-/* Ten times a second: if the guest was busy and time ran late, an instruction takes longer from now
- * on; if the host had to wait for it while it was busy, shorter. */
-static void adapt_rate(struct pacer *p, struct machine *m, uint64_t wall)
-{
-    uint64_t wall_dt = wall - p->wall_checked, virt_dt = machine_now(m) - p->virt_checked;
-    uint64_t busy = wall_dt > p->idle_ns ? wall_dt - p->idle_ns : 1;
-    uint64_t rate = m->pc->clk.st.rate;
-    if (virt_dt < wall_dt - wall_dt / 20)
-        set_rate(m, rate + rate * (wall_dt - virt_dt) / wall_dt);
-    else if (busy < wall_dt / 2 && !machine_idle(m))
-        set_rate(m, rate - rate / 8);
-    p->wall_checked = wall;
-    p->virt_checked = machine_now(m);
-    p->idle_ns = 0;
+    if (p->fixed_rate && !p->late)
+        log_guest(&m->pc->log, "pace", "this host is too slow for -icount shift=%u; the guest's clock runs late",
+                  m->cfg.icount_shift);
+    p->late = true;
 }
 
 vtime pacer_target(struct pacer *p, struct machine *m)
 {
-    uint64_t wall = host_now();
-    if (!p->fixed_rate && wall - p->wall_checked >= CHECK_NS)
-        adapt_rate(p, m, wall);
-    vtime target = p->virt_base + (wall - p->wall_base);
-    if (target > machine_now(m) + MAX_LAG_NS) { /* the host was away, or is too slow: do not catch up */
-        rebase(p, m);
-        target = p->virt_base + 1000000;
+    vtime now = machine_now(m), target = p->virt_base + (host_now() - p->wall_base);
+    if (target > now + MAX_LAG_NS)
+        say_late(p, m);
+    if (target > now + MAX_LAG_NS || now > target + MAX_LEAD_NS) { /* time jumped here, or in the machine */
+        pacer_resume(p, m);
+        return p->virt_base + 1000000;
     }
     return target;
 }
 
-void pacer_slept(struct pacer *p, uint64_t ns)
+uint64_t pacer_limit(const struct pacer *p, const struct machine *m)
 {
-    p->idle_ns += ns;
+    return machine_icount(m) + (uint64_t)LOOK_NS * ONE / p->cost + 1;
+}
+
+/* Sets the rate that fits the cost: an eighth in reserve, for catching up. Small changes are not
+ * worth an entry in the input log. */
+static void fit_rate(struct pacer *p, struct machine *m)
+{
+    struct error err;
+    uint64_t rate = (p->cost + p->cost / 8) * (p->idle ? IDLE_FACTOR : 1), old = m->pc->clk.st.rate;
+    rate = rate < MIN_RATE ? MIN_RATE : rate > MAX_RATE ? MAX_RATE : rate;
+    if (p->fixed_rate || (rate < old + old / 8 && rate + rate / 8 > old))
+        return;
+    struct input_event ev = {.kind = INPUT_RATE, .value = rate};
+    if (machine_post(m, &ev, &err))
+        return; /* the host is out of memory: the old rate stays */
+}
+
+void pacer_ran(struct pacer *p, struct machine *m, uint64_t ns, uint64_t insns)
+{
+    p->busy_ns += ns;
+    p->busy_insns += insns;
+    if (p->busy_ns < MEASURE_NS || p->busy_insns == 0 || p->idle)
+        return;
+    uint64_t cost = p->busy_ns * ONE / p->busy_insns;
+    p->cost = p->measured ? (3 * p->cost + cost) / 4 : cost;
+    if (p->cost == 0)
+        p->cost = 1;
+    p->measured = true;
+    p->busy_ns = p->busy_insns = 0;
+    fit_rate(p, m);
+}
+
+void pacer_idle(struct pacer *p, struct machine *m, bool idle)
+{
+    if (p->idle == idle)
+        return;
+    p->idle = idle;
+    p->busy_ns = p->busy_insns = 0;
+    fit_rate(p, m);
 }

@@ -1,26 +1,36 @@
-/* The host's clock: the only place that reads it. */
+/*
+ * The host's clock, the only place that reads it, and pacing: virtual time keeps level with the wall
+ * clock. The guest's speed follows what this host can do: the cost of an instruction is measured
+ * while the guest is busy, and the clock rate set a little above it (an input event, so that replay
+ * is exact). A host that falls behind catches up; after more than MAX_LAG the guest's clock lets go.
+ */
 #ifndef UI_HOST_TIME_H
 #define UI_HOST_TIME_H
 
 #include "machine/machine.h"
 
 uint64_t host_now(void);            /* monotonic ns */
-void host_sleep(uint64_t ns);
 
-/* Keeps virtual time level with the wall clock: tells how far the machine may run now, and, unless
- * the rate is fixed, adapts it to what the host can do (an input event, so that replay is exact). */
 struct pacer {
     uint64_t wall_base;
     vtime virt_base;
-    uint64_t wall_checked;
-    vtime virt_checked;
-    uint64_t idle_ns; /* wall time slept since the last check */
-    bool fixed_rate;
+    uint64_t busy_ns, busy_insns; /* since the cost was last measured */
+    uint64_t cost;                /* host ns an instruction, times 65536 */
+    bool fixed_rate, measured;
+    bool idle;                    /* the guest only polls: it runs slowly */
+    bool late;                    /* a fixed rate that this host cannot keep; said once */
 };
 
-void pacer_start(struct pacer *p, const struct machine *m, bool fixed_rate);
+void pacer_init(struct pacer *p, const struct machine *m, bool fixed_rate);
+/* Virtual time goes on from here: after a stop, after a snapshot was loaded. */
+void pacer_resume(struct pacer *p, const struct machine *m);
 /* The virtual time that corresponds to now. */
 vtime pacer_target(struct pacer *p, struct machine *m);
-void pacer_slept(struct pacer *p, uint64_t ns);
+/* How far the machine may run before the front end should look at the user again (about 10 ms). */
+uint64_t pacer_limit(const struct pacer *p, const struct machine *m);
+/* It ran `insns` instructions in `ns` of host time. */
+void pacer_ran(struct pacer *p, struct machine *m, uint64_t ns, uint64_t insns);
+/* The guest waits for input by polling (or does so no longer). */
+void pacer_idle(struct pacer *p, struct machine *m, bool idle);
 
 #endif

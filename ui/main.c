@@ -13,34 +13,35 @@
 #include "machine/pc.h"
 #include "machine/script.h"
 #include "ui/chardev.h"
+#include "ui/console.h"
 #include "ui/display.h"
 #include "ui/host_time.h"
 #include "ui/options.h"
+#include "ui/watch.h"
 
-enum { MONITOR_LINE = 512 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 4000000 };
 
 struct frontend {
     struct options opt;
     struct machine *m;
     struct display *display; /* NULL: none */
     struct chardev *serial[SERIAL_PORTS], *parallel, *monitor, *debugcon, *gdb_link;
+    bool monitor_shared; /* f->monitor is one of the others (mon:stdio) */
     struct gdbstub *gdb;
     FILE *log;
-    struct monitor mon;
-    char line[MONITOR_LINE];
-    size_t line_len;
+    struct console console;
     struct script script;
     bool scripted;
-    uint64_t last_refresh;
-    bool greeted; /* the monitor's banner was written */
+    struct pacer pacer;
+    struct watch watch;
+    uint64_t last_poll, last_refresh;
 };
 
-static volatile sig_atomic_t interrupted; /* Ctrl-C; the one thing that a signal handler may touch */
+static volatile sig_atomic_t interrupted; /* the signal; the one thing that a handler may touch */
 
 static void on_signal(int sig)
 {
-    (void)sig;
-    interrupted = 1;
+    interrupted = sig;
 }
 
 /* --- what the machine tells us --- */
@@ -72,17 +73,10 @@ static void on_debug(void *arg, uint16_t port, uint8_t byte)
 static void on_log(void *arg, const char *line)
 {
     struct frontend *f = arg;
-    fprintf(f->log ? f->log : stderr, "%s\n", line);
-}
-
-static void on_monitor_text(void *arg, const char *text)
-{
-    struct frontend *f = arg;
-    for (; *text; text++) { /* a raw terminal needs the carriage return */
-        if (*text == '\n')
-            chardev_write(f->monitor, "\r", 1);
-        chardev_write(f->monitor, text, 1);
-    }
+    if (f->log)
+        fprintf(f->log, "%s\n", line);
+    else if (!f->display || !f->display->owns_terminal || !isatty(STDERR_FILENO))
+        fprintf(stderr, "%s\n", line);
 }
 
 static void on_script_text(void *arg, const char *text)
@@ -94,29 +88,37 @@ static void on_script_text(void *arg, const char *text)
 
 /* --- set-up --- */
 
-static enum emu_err open_one(const char *spec, struct chardev **out, bool *stdio_used, struct error *err)
+/* Opens one device; stdio has room for one, but for the monitor beside a mon:stdio. */
+static enum emu_err open_one(struct frontend *f, const char *spec, struct chardev **out, bool *stdio_used,
+                             struct error *err)
 {
     enum emu_err e = chardev_open(spec, out, err);
-    if (!e && chardev_is_stdio(*out)) {
-        if (*stdio_used)
-            return error_set(err, EMU_ARG, "stdio is used twice; give one of them a file: or unix: device");
-        *stdio_used = true;
+    if (e || !chardev_is_stdio(*out))
+        return e;
+    if (*stdio_used)
+        return error_set(err, EMU_ARG, "stdio is used twice; use mon:stdio (serial port and monitor), or give one of "
+                                       "them a file:, unix: or tcp: device");
+    *stdio_used = true;
+    if (chardev_is_shared(*out) && out != &f->monitor) {
+        f->monitor_shared = true;
+        f->monitor = *out;
     }
-    return e;
+    return EMU_OK;
 }
 
-static enum emu_err open_chardevs(struct frontend *f, struct error *err)
+static enum emu_err open_chardevs(struct frontend *f, bool *stdio_used, struct error *err)
 {
-    bool stdio_used = false;
     enum emu_err e = EMU_OK;
     for (unsigned i = 0; !e && i < SERIAL_PORTS; i++)
-        e = open_one(f->opt.serial[i], &f->serial[i], &stdio_used, err);
+        e = open_one(f, f->opt.serial[i], &f->serial[i], stdio_used, err);
     if (!e)
-        e = open_one(f->opt.parallel, &f->parallel, &stdio_used, err);
+        e = open_one(f, f->opt.parallel, &f->parallel, stdio_used, err);
     if (!e)
-        e = open_one(f->opt.debugcon, &f->debugcon, &stdio_used, err);
-    if (!e)
-        e = open_one(f->opt.monitor, &f->monitor, &stdio_used, err);
+        e = open_one(f, f->opt.debugcon, &f->debugcon, stdio_used, err);
+    if (!e && f->monitor_shared && f->opt.monitor)
+        return error_set(err, EMU_ARG, "mon:stdio has the monitor already; leave -monitor out");
+    if (!e && !f->monitor_shared)
+        e = open_one(f, f->opt.monitor, &f->monitor, stdio_used, err);
     return e;
 }
 
@@ -129,19 +131,26 @@ static enum emu_err open_log(struct frontend *f, struct error *err)
 }
 
 /* A window where there is a display; else the text screen here, said in one sentence. */
-static enum emu_err open_display(struct frontend *f, struct error *err)
+static enum emu_err open_display(struct frontend *f, bool stdio_used, struct error *err)
 {
     enum display_kind kind = f->opt.display;
     bool busy = f->opt.script != NULL; /* scripts show nothing unless asked */
     if (kind == DISPLAY_NONE || (kind == DISPLAY_AUTO && busy))
         return EMU_OK;
+    if (kind == DISPLAY_TEXT && stdio_used)
+        return error_set(err, EMU_ARG, "-display text needs the terminal; give what is on stdio a file:, unix: or "
+                                       "tcp: device");
     if (kind == DISPLAY_TEXT)
-        return term_open(&f->display, err);
+        return term_open(true, &f->display, err);
     enum emu_err e = sdl_open(f->opt.cfg.name ? f->opt.cfg.name : "Retrace", f->opt.full_screen, &f->display, err);
     if (!e || kind == DISPLAY_SDL)
         return e;
+    if (stdio_used) {
+        fprintf(stderr, "retrace: %s; going on without one, since stdio is in use.\n", err->text);
+        return EMU_OK;
+    }
     fprintf(stderr, "retrace: %s; showing the guest's text screen in this terminal (Ctrl-A x ends).\n", err->text);
-    return term_open(&f->display, err);
+    return term_open(true, &f->display, err);
 }
 
 /* --- what GDB may do with the machine --- */
@@ -166,7 +175,7 @@ static void gdb_monitor(void *arg, const char *line, void (*out)(void *out_arg, 
     monitor_init(&mon, f->m, out, out_arg);
     if (monitor_line(&mon, line, &err))
         return; /* the sentence went out already */
-    f->mon.quit |= mon.quit;
+    f->console.mon.quit |= mon.quit;
 }
 
 static enum emu_err open_gdb(struct frontend *f, struct error *err)
@@ -182,6 +191,7 @@ static enum emu_err open_gdb(struct frontend *f, struct error *err)
 
 static enum emu_err set_up(struct frontend *f, struct error *err)
 {
+    bool stdio_used = false;
     struct machine_host host = {f, on_serial, on_parallel, on_debug, on_log};
     enum emu_err e = open_log(f, err);
     if (!e)
@@ -190,15 +200,15 @@ static enum emu_err set_up(struct frontend *f, struct error *err)
         return e;
     f->m->no_reboot = f->opt.no_reboot;
     pc_set_trace(f->m->pc, f->opt.trace);
-    monitor_init(&f->mon, f->m, on_monitor_text, f);
     if (f->opt.loadvm)
         e = machine_load(f->m, f->opt.loadvm, err);
     if (!e)
-        e = open_display(f, err);
+        e = open_chardevs(f, &stdio_used, err);
     if (!e)
-        e = open_chardevs(f, err);
+        e = open_display(f, stdio_used, err);
     if (!e)
         e = open_gdb(f, err);
+    console_init(&f->console, f->monitor, f->m);
     f->m->running = !f->opt.paused;
     return e;
 }
@@ -210,7 +220,9 @@ static void tear_down(struct frontend *f)
     gdbstub_free(f->gdb);
     machine_free(f->m);
     script_free(&f->script);
-    struct chardev *all[] = {f->serial[0], f->serial[1], f->parallel, f->debugcon, f->monitor, f->gdb_link};
+    watch_free(&f->watch);
+    struct chardev *all[] = {f->serial[0], f->serial[1], f->parallel, f->debugcon,
+                             f->monitor_shared ? NULL : f->monitor, f->gdb_link};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         chardev_close(all[i]);
     if (f->log)
@@ -223,46 +235,8 @@ static void feed_serial(struct frontend *f)
 {
     for (unsigned i = 0; i < SERIAL_PORTS; i++) {
         uint8_t data[256];
-        size_t n = machine_serial_busy(f->m, i) ? 0 : chardev_read(f->serial[i], data, sizeof(data));
+        size_t n = machine_serial_busy(f->m, i) ? 0 : chardev_read(f->serial[i], false, data, sizeof(data));
         machine_serial_in(f->m, i, data, n);
-    }
-}
-
-static void monitor_char(struct frontend *f, char ch)
-{
-    struct error err;
-    if (ch == '\r' || ch == '\n') {
-        f->line[f->line_len] = 0;
-        f->line_len = 0;
-        on_monitor_text(f, "\n");
-        monitor_line(&f->mon, f->line, &err);
-        if (!f->mon.quit)
-            on_monitor_text(f, MONITOR_PROMPT);
-        return;
-    }
-    if ((ch == 8 || ch == 127) && f->line_len) {
-        f->line_len--;
-        on_monitor_text(f, "\b \b");
-    } else if ((unsigned char)ch >= ' ' && ch != 127 && f->line_len < MONITOR_LINE - 1) {
-        char echo[2] = {ch, 0};
-        f->line[f->line_len++] = ch;
-        on_monitor_text(f, echo);
-    }
-}
-
-static void feed_monitor(struct frontend *f)
-{
-    char data[256];
-    size_t n;
-    if (!f->monitor)
-        return;
-    if (!f->greeted) {
-        on_monitor_text(f, "Retrace " RETRACE_VERSION " monitor - type 'help' for more information\n" MONITOR_PROMPT);
-        f->greeted = true;
-    }
-    while ((n = chardev_read(f->monitor, data, sizeof(data))) > 0) {
-        for (size_t i = 0; i < n && !f->mon.quit; i++)
-            monitor_char(f, data[i]);
     }
 }
 
@@ -276,90 +250,127 @@ static void feed_gdb(struct frontend *f)
 {
     uint8_t data[4096];
     size_t n;
-    while (f->gdb && (n = chardev_read(f->gdb_link, data, sizeof(data))) > 0)
+    while (f->gdb && (n = chardev_read(f->gdb_link, false, data, sizeof(data))) > 0)
         gdbstub_receive(f->gdb, data, n, gdb_send, f);
 }
 
-/* Everything that the host side has for the machine; false: leave. */
-static bool serve_host(struct frontend *f)
+static bool user_left(const struct frontend *f)
 {
-    feed_serial(f);
-    feed_monitor(f);
-    feed_gdb(f);
-    bool ended = chardev_ended(f->serial[0]) && f->opt.display == DISPLAY_NONE && isatty(STDIN_FILENO);
-    if (interrupted || f->mon.quit || ended)
-        return false;
-    if (!f->display)
-        return true;
-    if (!f->display->poll(f->display, f->m))
-        return false;
-    uint64_t now = host_now();
-    if (now - f->last_refresh >= NS_PER_SECOND / 60) {
-        f->last_refresh = now;
-        f->display->refresh(f->display, f->m);
+    return chardev_ended(f->serial[0]) || chardev_ended(f->serial[1]) || chardev_ended(f->monitor);
+}
+
+/* Looks at the user's side of the display; false: the window was closed. */
+static bool serve_display(struct frontend *f, uint64_t now)
+{
+    if (f->display && now - f->last_poll >= USER_NS) {
+        f->last_poll = now;
+        if (!f->display->poll(f->display, f->m))
+            return false;
     }
+    if (now - f->last_refresh < FRAME_NS)
+        return true;
+    f->last_refresh = now;
+    bool changed = watch_picture(&f->watch, f->m);
+    if (!f->scripted)
+        pacer_idle(&f->pacer, f->m, watch_polling(&f->watch, f->m, changed));
+    if (f->display)
+        f->display->refresh(f->display, f->m, changed);
     return true;
+}
+
+/* Everything that the host side has for the machine. NULL, or why to leave. */
+static const char *serve_host(void *arg)
+{
+    struct frontend *f = arg;
+    feed_serial(f);
+    console_poll(&f->console);
+    feed_gdb(f);
+    if (interrupted)
+        return "interrupted";
+    if (f->console.mon.quit)
+        return "the monitor's user left";
+    if (user_left(f))
+        return "the user left (Ctrl-A x)";
+    return serve_display(f, host_now()) ? NULL : "the window was closed";
 }
 
 /* --- the main loop --- */
 
-/* Sleeps until input arrives, a frame is due, or the guest has something to do. */
-static void rest(struct frontend *f, struct pacer *p, vtime target)
+static void add_fd(struct pollfd *fds, nfds_t *n, const struct chardev *cd)
 {
-    struct chardev *all[] = {f->serial[0], f->serial[1], f->monitor, f->gdb_link};
-    struct pollfd fds[ARRAY_LEN(all)];
-    nfds_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        if (chardev_fd(all[i]) >= 0)
-            fds[n++] = (struct pollfd){.fd = chardev_fd(all[i]), .events = POLLIN};
-    }
-    uint64_t limit = f->display ? NS_PER_SECOND / 60 : NS_PER_SECOND / 20, start = host_now();
-    vtime next = machine_next_event(f->m);
-    if (f->m->running && next > target && next - target < limit)
-        limit = next - target;
-    struct timespec ts = {0, (long)limit};
-    ppoll(fds, n, &ts, NULL);
-    pacer_slept(p, host_now() - start);
+    if (chardev_fd(cd) >= 0)
+        fds[(*n)++] = (struct pollfd){.fd = chardev_fd(cd), .events = POLLIN};
 }
 
-/* One slice of at most 10 ms of virtual time; false: the machine is off for good. */
-static bool run_slice(struct frontend *f, struct pacer *p)
+static uint64_t min_u64(uint64_t a, uint64_t b)
 {
-    vtime target = pacer_target(p, f->m), now = machine_now(f->m);
-    vtime until = target < now + 10000000 ? target : now + 10000000;
-    enum machine_stop why = machine_run(f->m, until, UINT64_MAX);
+    return a < b ? a : b;
+}
+
+/* Sleeps until input arrives, a frame is due, or the guest has something to do. */
+static void rest(struct frontend *f, vtime target)
+{
+    struct pollfd fds[SERIAL_PORTS + 2];
+    nfds_t n = 0;
+    for (unsigned i = 0; i < SERIAL_PORTS; i++) { /* a port with a backlog is not read */
+        if (!machine_serial_busy(f->m, i))
+            add_fd(fds, &n, f->serial[i]);
+    }
+    add_fd(fds, &n, f->monitor_shared ? NULL : f->monitor);
+    add_fd(fds, &n, f->gdb_link);
+    uint64_t limit = f->display ? FRAME_NS : 3 * FRAME_NS;
+    vtime next = min_u64(machine_next_event(f->m), typist_due(&f->m->typist));
+    if (f->m->running)
+        limit = next > target ? min_u64(limit, next - target) : 0;
+    if (f->log)
+        fflush(f->log);
+    struct timespec ts = {0, (long)limit};
+    if (limit)
+        ppoll(fds, n, &ts, NULL);
+}
+
+static void say_break(struct frontend *f)
+{
+    char line[200];
+    monitor_where(f->m, line, sizeof(line));
+    console_say(&f->console, line);
+    if (f->gdb)
+        gdbstub_stopped(f->gdb, gdb_send, f);
+}
+
+/* One slice of about 10 ms; false: the machine is off for good. */
+static bool run_slice(struct frontend *f)
+{
+    vtime target = pacer_target(&f->pacer, f->m);
+    uint64_t insns = machine_icount(f->m), start = host_now();
+    enum machine_stop why = machine_run(f->m, target, pacer_limit(&f->pacer, f->m));
+    pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);
     if (why == MACHINE_POWEROFF || why == MACHINE_REBOOT)
         return false;
-    if (why == MACHINE_BREAK && f->gdb)
-        gdbstub_stopped(f->gdb, gdb_send, f);
-    if (why == MACHINE_STOPPED || machine_now(f->m) >= target)
-        rest(f, p, target);
+    if (why == MACHINE_BREAK)
+        say_break(f);
+    if (!f->m->running || machine_now(f->m) >= target)
+        rest(f, target);
     return true;
 }
 
 static void main_loop(struct frontend *f)
 {
-    struct pacer pacer;
-    pacer_start(&pacer, f->m, f->opt.cfg.icount_fixed);
+    pacer_init(&f->pacer, f->m, f->opt.cfg.icount_fixed);
     bool was_running = f->m->running;
-    while (serve_host(f)) {
+    while (!serve_host(f)) {
         if (f->m->running && !was_running)
-            pacer_start(&pacer, f->m, f->opt.cfg.icount_fixed);
+            pacer_resume(&f->pacer, f->m);
         was_running = f->m->running;
-        if (!run_slice(f, &pacer))
+        if (!run_slice(f))
             break;
     }
-}
-
-static bool script_poll(void *arg)
-{
-    return serve_host(arg);
 }
 
 static enum emu_err run_script(struct frontend *f, struct error *err)
 {
     script_init(&f->script, f->m, on_script_text, f);
-    f->script.poll = script_poll;
+    f->script.poll = serve_host;
     f->script.poll_arg = f;
     f->scripted = true;
     return script_run(&f->script, f->opt.script, err);
@@ -377,14 +388,22 @@ static enum emu_err run(struct frontend *f, struct error *err)
     return e ? e : machine_flush(f->m, err);
 }
 
+/* Without SA_RESTART: a wait for a connection ends, too. */
+static void catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction leave = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaction(signals[i], &leave, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct frontend f = {0};
     struct error err = {""};
     enum options_result result;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGPIPE, SIG_IGN);
+    catch_signals();
     enum emu_err e = options_parse(&f.opt, argc, argv, &result, &err);
     if (!e && result == OPTIONS_DONE)
         return EXIT_SUCCESS;

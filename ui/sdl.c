@@ -18,18 +18,22 @@ struct sdl_window {
     SDL_Texture *texture;
     struct surface picture;
     char title[128];
-    bool grabbed, full_screen;
+    bool grabbed, full_screen, paused;
+    bool resized;     /* by the user: the window no longer follows the mode */
+    int asked_w, asked_h; /* the size that we last set */
+    bool stale;       /* what is on the screen must be drawn again */
     unsigned buttons;
-    uint64_t shown; /* hash of what is on the screen */
     bool down[256]; /* keys that the guest believes are down */
 };
 
 enum { MIN_WIDTH = 640, MIN_HEIGHT = 480, HID_KEYS = 232 };
+enum { SQUARE_PIXELS = 800 }; /* modes of this width and more were made for square pixels */
 
 static void set_title(struct sdl_window *w)
 {
     char text[200];
-    snprintf(text, sizeof(text), "%s%s", w->title, w->grabbed ? " - Ctrl-Alt-G releases the mouse" : "");
+    snprintf(text, sizeof(text), "%s%s%s", w->title, w->paused ? " [paused]" : "",
+             w->grabbed ? " - Ctrl-Alt-G releases the mouse" : "");
     SDL_SetWindowTitle(w->window, text);
 }
 
@@ -64,7 +68,7 @@ static void toggle_full_screen(struct sdl_window *w)
 {
     w->full_screen = !w->full_screen;
     SDL_SetWindowFullscreen(w->window, w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
-    w->shown = 0;
+    w->stale = true;
 }
 
 /* Ctrl-Alt-G, Ctrl-Alt-F; true: it was ours. */
@@ -107,6 +111,18 @@ static void on_button(struct sdl_window *w, struct machine *m, const SDL_MouseBu
     machine_mouse(m, 0, 0, 0, w->buttons);
 }
 
+static void on_window(struct sdl_window *w, struct machine *m, const SDL_WindowEvent *e)
+{
+    w->stale = true; /* exposed, resized: draw again */
+    if (e->event == SDL_WINDOWEVENT_FOCUS_LOST) {
+        release_keys(w, m);
+        if (w->grabbed)
+            set_grab(w, false);
+    }
+    if (e->event == SDL_WINDOWEVENT_RESIZED && !w->full_screen)
+        w->resized = e->data1 != w->asked_w || e->data2 != w->asked_h;
+}
+
 static void on_event(struct sdl_window *w, struct machine *m, const SDL_Event *e, bool *quit)
 {
     switch (e->type) {
@@ -124,12 +140,7 @@ static void on_event(struct sdl_window *w, struct machine *m, const SDL_Event *e
             machine_mouse(m, 0, 0, -e->wheel.y, w->buttons);
         break;
     case SDL_WINDOWEVENT:
-        if (e->window.event == SDL_WINDOWEVENT_FOCUS_LOST) {
-            release_keys(w, m);
-            if (w->grabbed)
-                set_grab(w, false);
-        }
-        w->shown = 0; /* exposed, resized: draw again */
+        on_window(w, m, &e->window);
         break;
     default: break;
     }
@@ -150,7 +161,7 @@ static bool poll_window(struct display *d, struct machine *m)
 /* PC pictures fill a 4:3 tube whatever their pixel counts; the large VBE modes have square pixels. */
 static SDL_Rect place(const struct sdl_window *w, int out_w, int out_h)
 {
-    bool square = w->picture.width >= 800;
+    bool square = w->picture.width >= SQUARE_PIXELS;
     double aspect = square ? (double)w->picture.width / w->picture.height : 4.0 / 3.0;
     SDL_Rect r = {0, 0, out_w, out_h};
     if (out_w > out_h * aspect)
@@ -162,7 +173,19 @@ static SDL_Rect place(const struct sdl_window *w, int out_w, int out_h)
     return r;
 }
 
-/* A texture of the picture's size; the window follows the mode while it is not full screen. */
+/* The window takes the size of the mode, until the user chooses one. */
+static void fit_window(struct sdl_window *w)
+{
+    if (w->full_screen || w->resized)
+        return;
+    int width = (int)w->picture.width < MIN_WIDTH ? MIN_WIDTH : (int)w->picture.width;
+    int height = w->picture.width >= SQUARE_PIXELS ? (int)w->picture.height : width * 3 / 4;
+    w->asked_w = width;
+    w->asked_h = height < MIN_HEIGHT ? MIN_HEIGHT : height;
+    SDL_SetWindowSize(w->window, w->asked_w, w->asked_h);
+}
+
+/* A texture of the picture's size. */
 static bool fit_texture(struct sdl_window *w)
 {
     int tw = 0, th = 0;
@@ -174,30 +197,35 @@ static bool fit_texture(struct sdl_window *w)
         SDL_DestroyTexture(w->texture);
     w->texture = SDL_CreateTexture(w->renderer, SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,
                                    (int)w->picture.width, (int)w->picture.height);
-    if (!w->full_screen) {
-        int width = (int)w->picture.width < MIN_WIDTH ? MIN_WIDTH : (int)w->picture.width;
-        int height = w->picture.width >= 800 ? (int)w->picture.height : width * 3 / 4;
-        SDL_SetWindowSize(w->window, width, height < MIN_HEIGHT ? MIN_HEIGHT : height);
-    }
+    fit_window(w);
     return w->texture != NULL;
 }
 
-static void refresh_window(struct display *d, struct machine *m)
+static void show(struct sdl_window *w)
 {
-    struct sdl_window *w = (struct sdl_window *)d;
-    machine_draw(m, &w->picture);
-    uint64_t hash = surface_hash(&w->picture);
-    if (hash == w->shown || !w->picture.width || !fit_texture(w))
-        return;
-    w->shown = hash;
-    SDL_UpdateTexture(w->texture, NULL, w->picture.pixels, (int)(w->picture.stride * sizeof(uint32_t)));
     int out_w, out_h;
+    SDL_UpdateTexture(w->texture, NULL, w->picture.pixels, (int)(w->picture.stride * sizeof(uint32_t)));
     SDL_GetRendererOutputSize(w->renderer, &out_w, &out_h);
     SDL_Rect r = place(w, out_w, out_h);
     SDL_SetRenderDrawColor(w->renderer, 0, 0, 0, 255);
     SDL_RenderClear(w->renderer);
     SDL_RenderCopy(w->renderer, w->texture, NULL, &r);
     SDL_RenderPresent(w->renderer);
+}
+
+static void refresh_window(struct display *d, struct machine *m, bool changed)
+{
+    struct sdl_window *w = (struct sdl_window *)d;
+    if (w->paused == m->running) {
+        w->paused = !m->running;
+        set_title(w);
+    }
+    if (!changed && !w->stale)
+        return;
+    machine_draw(m, &w->picture);
+    w->stale = false;
+    if (w->picture.width && fit_texture(w))
+        show(w);
 }
 
 static void close_window(struct display *d)
@@ -224,9 +252,10 @@ enum emu_err sdl_open(const char *title, bool full_screen, struct display **out,
     struct sdl_window *w = calloc(1, sizeof(*w));
     if (!w)
         return error_set(err, EMU_NOMEM, "the host is out of memory");
-    w->base = (struct display){poll_window, refresh_window, close_window};
+    w->base = (struct display){.poll = poll_window, .refresh = refresh_window, .close = close_window};
     snprintf(w->title, sizeof(w->title), "%s", title);
     w->full_screen = full_screen;
+    w->stale = true;
     w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 720, 540,
                                  SDL_WINDOW_RESIZABLE | (full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
     if (w->window)
