@@ -20,6 +20,7 @@ include $(BUILD)/config.mk
 endif
 
 PREFIX ?= /usr/local
+HOSTCC ?= cc
 VERSION := 0.1
 CPPFLAGS := -I. -I$(BUILD) -DRETRACE_VERSION='"$(VERSION)"' \
     -DFIRMWARE_DIR='"$(FIRMWARE_DIR)"' -DROM_DIR='"$(abspath $(BUILD)/roms)"'
@@ -72,8 +73,8 @@ $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CAPSTONE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) \
 	    $(BUILD)/libretrace.a $(CMOCKA_LIBS) $(CAPSTONE_LIBS) $(LIBS)
 
-$(BUILD)/sst: tests/cpu/sst_main.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a $(wildcard tests/cpu/sst.*)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(TEST_LIB_OBJ) $(BUILD)/libretrace.a $(LIBS)
+$(BUILD)/sst: tests/cpu/sst_main.c $(BUILD)/obj/tests/lib/sst.o $(BUILD)/libretrace.a
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 -include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(TEST_BIN))
 
@@ -85,7 +86,7 @@ $(BUILD)/roms/tour.img: $(TOUR_SRC)
 	nasm -f bin -Iroms/tour/ -o $@ roms/tour/tour.asm
 $(BUILD)/romsum: tools/romsum.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(HOSTCC) -O2 -o $@ $<
 $(BUILD)/roms/linuxboot.bin: roms/linuxboot/linuxboot.asm $(BUILD)/romsum
 	@mkdir -p $(@D)
 	nasm -f bin -Iroms/linuxboot/ -o $@.tmp $<

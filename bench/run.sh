@@ -21,7 +21,7 @@ die() {
 sh "$here/../tests/guest/prepare-linux.sh" "$guests" || die "there is no Linux guest (see above)"
 
 common=(-m 128 -kernel "$guests/vmlinuz" -initrd "$guests/initrd.gz"
-    -append 'console=ttyS0 quiet earlyprintk=serial,ttyS0,115200' -display none -serial stdio)
+    -append 'console=ttyS0,115200 debug quiet earlyprintk=serial,ttyS0,115200' -display none -serial stdio)
 emulators=(retrace)
 if command -v qemu-system-i386 >/dev/null 2>&1; then
     emulators+=(qemu)

@@ -84,9 +84,10 @@ void piix_set_isa_irq(void *piix, unsigned pin, bool level)
 {
     struct piix *p = piix;
     unsigned bit = 1u << (pin & 15), lines = p->st.isa_lines;
-    bool known = p->pci.cfg && ((lines & bit) != 0) == level && ((p->told & bit) != 0) == level;
-    if (known) /* most calls: chips drive their line after every access */
+    if (p->pci.cfg && ((lines & bit) != 0) == level) { /* as before: only drive it again */
+        irq_set(&p->w.irq[pin & 15], p->told & bit);
         return;
+    }
     p->st.isa_lines = (uint16_t)(level ? lines | bit : lines & ~bit);
     piix_update(p, bit);
 }

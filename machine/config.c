@@ -1,7 +1,7 @@
 /* Configuration: defaults and what cannot work. See config.h. */
 #include "machine/config.h"
 
-enum { MIN_RAM = 64 << 10, MAX_RAM_8086 = 640 << 10, MAX_RAM_286 = 16 << 20 };
+enum { MIN_RAM = 64 << 10 };
 
 void machine_config_init(struct machine_config *cfg)
 {

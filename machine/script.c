@@ -318,6 +318,8 @@ enum emu_err script_run(struct script *s, const char *path, struct error *err)
             show_guest(s);
         }
     }
+    if (!e && ferror(f))
+        e = error_set(err, EMU_IO, "cannot read the script %s: %m", path);
     fclose(f);
     return e;
 }

@@ -183,6 +183,8 @@ static enum emu_err open_gdb(struct frontend *f, struct error *err)
     char spec[256];
     if (!f->opt.gdb)
         return EMU_OK;
+    if (strncmp(f->opt.gdb, "tcp:", 4) != 0 && strncmp(f->opt.gdb, "unix:", 5) != 0)
+        return error_set(err, EMU_ARG, "-gdb %s: use tcp::PORT or unix:PATH", f->opt.gdb);
     snprintf(spec, sizeof(spec), "%s,server,nowait", f->opt.gdb);
     enum emu_err e = chardev_open(spec, &f->gdb_link, err);
     struct gdb_target target = {f, gdb_cpu, gdb_running, gdb_resume, gdb_halt, gdb_step, gdb_monitor};

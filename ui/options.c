@@ -30,7 +30,8 @@ static enum emu_err opt_machine(struct options *o, const char *value, struct err
 {
     static const char *const words[] = {"pc", "isapc", NULL};
     char name[64];
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(value, ","), value); /* "pc,accel=tcg" */
+    const char *from = strncmp(value, "type=", 5) == 0 ? value + 5 : value;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(from, ","), from); /* "pc,accel=tcg" */
     int i = choose("-M", name, words, err);
     if (i < 0)
         return EMU_ARG;
@@ -69,7 +70,7 @@ static enum emu_err opt_memory(struct options *o, const char *value, struct erro
                                                : 1024.0 * 1024;
     if (*end && strchr("GgKkMm", *end))
         end++;
-    if (*end || n <= 0)
+    if (*end || !(n > 0))
         return error_set(err, EMU_ARG, "-m %s is no memory size; write it as 64, 64M or 1G", value);
     if (n * unit > (double)MAX_RAM_MIB * 1048576)
         return error_set(err, EMU_ARG, "-m %s is more than this machine can have; use at most %dM", value, MAX_RAM_MIB);
@@ -94,9 +95,18 @@ static enum emu_err opt_log(struct options *o, const char *v, struct error *e) {
 static enum emu_err opt_paused(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->paused = true; return EMU_OK; }
 static enum emu_err opt_no_reboot(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->no_reboot = true; return EMU_OK; }
 static enum emu_err opt_full_screen(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->full_screen = true; return EMU_OK; }
-static enum emu_err opt_name(struct options *o, const char *v, struct error *e) { (void)e; o->cfg.name = v; return EMU_OK; }
 static enum emu_err opt_firmware(struct options *o, const char *v, struct error *e) { (void)e; o->firmware_dir = v; return EMU_OK; }
 static enum emu_err opt_trace(struct options *o, const char *v, struct error *e) { return trace_parse(v, &o->trace, e); }
+
+/* "guest=NAME" as well; what follows a comma is for QEMU's process and thread names. */
+static enum emu_err opt_name(struct options *o, const char *value, struct error *err)
+{
+    const char *from = strncmp(value, "guest=", 6) == 0 ? value + 6 : value;
+    (void)err;
+    snprintf(o->name, sizeof(o->name), "%.*s", (int)strcspn(from, ","), from);
+    o->cfg.name = o->name;
+    return EMU_OK;
+}
 
 /* QEMU's -d words are our trace categories; "cpu" is part of exec. */
 static enum emu_err opt_debug(struct options *o, const char *value, struct error *err)
@@ -130,7 +140,11 @@ static enum emu_err opt_global(struct options *o, const char *value, struct erro
     static const char name[] = "isa-debugcon.iobase=";
     if (strncmp(value, name, sizeof(name) - 1) != 0)
         return error_set(err, EMU_ARG, "-global %s: only isa-debugcon.iobase=PORT can be set", value);
-    o->debug_port = (uint16_t)strtoul(value + sizeof(name) - 1, NULL, 0);
+    char *end;
+    unsigned long port = strtoul(value + sizeof(name) - 1, &end, 0);
+    if (*end || (port != 0x402 && port != 0xe9))
+        return error_set(err, EMU_ARG, "-global %s: the debug ports are 0x402 and 0xe9", value);
+    o->debug_port = (uint16_t)port;
     return EMU_OK;
 }
 
@@ -148,22 +162,46 @@ static enum emu_err opt_display(struct options *o, const char *value, struct err
 static enum emu_err opt_nographic(struct options *o, const char *value, struct error *err)
 {
     (void)value, (void)err;
-    o->display = DISPLAY_NONE;
-    if (!o->serial[0])
-        o->serial[0] = "stdio";
+    o->nographic = true;
     return EMU_OK;
 }
 
-/* "order=ac", "menu=on", "once=", or plain letters. */
+/* What -nographic means beside the other options: serial port and monitor share the terminal, as far
+ * as neither leads elsewhere. */
+static void apply_nographic(struct options *o)
+{
+    o->display = DISPLAY_NONE;
+    if (!o->serial[0])
+        o->serial[0] = o->monitor ? (strcmp(o->monitor, "stdio") == 0 ? "none" : "stdio") : "mon:stdio";
+}
+
+/* on or off; anything else is an error that names the option. */
+static enum emu_err on_off(const char *option, const char *value, bool *on, struct error *err)
+{
+    static const char *const words[] = {"on", "off", NULL};
+    int i = choose(option, value, words, err);
+    *on = i == 0;
+    return i < 0 ? EMU_ARG : EMU_OK;
+}
+
+/* The value of "key=value" in `word`, or NULL. */
+static const char *value_of(const char *word, const char *key)
+{
+    size_t n = strlen(key);
+    return strncmp(word, key, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+}
+
+/* "order=ac", "menu=on", "once=d", or plain letters. */
 static enum emu_err boot_word(struct options *o, const char *word, struct error *err)
 {
-    if (strncmp(word, "menu=", 5) == 0) {
-        o->cfg.boot_menu = strcmp(word + 5, "on") == 0;
-        return EMU_OK;
-    }
-    const char *letters = strchr(word, '=') ? strchr(word, '=') + 1 : word;
-    bool known = letters == word || strncmp(word, "order=", 6) == 0 || strncmp(word, "once=", 5) == 0;
-    if (!known || letters[strspn(letters, "acdn")])
+    const char *menu = value_of(word, "menu"), *letters = value_of(word, "order");
+    if (menu)
+        return on_off("-boot menu=", menu, &o->cfg.boot_menu, err);
+    if (!letters)
+        letters = value_of(word, "once");
+    if (!letters)
+        letters = word;
+    if (!*letters || letters[strspn(letters, "acdn")])
         return error_set(err, EMU_ARG, "-boot %s: use letters of a (floppy) c (disk) d (CD) n (network), or menu=on", word);
     o->cfg.boot_order = letters;
     return EMU_OK;
@@ -172,6 +210,8 @@ static enum emu_err boot_word(struct options *o, const char *word, struct error 
 static enum emu_err opt_boot(struct options *o, const char *value, struct error *err)
 {
     char *save = NULL;
+    if (strlen(value) >= sizeof(o->boot_words))
+        return error_set(err, EMU_ARG, "-boot %.40s...: that is too long", value);
     snprintf(o->boot_words, sizeof(o->boot_words), "%s", value);
     for (char *w = strtok_r(o->boot_words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
         enum emu_err e = boot_word(o, w, err);
@@ -181,52 +221,91 @@ static enum emu_err opt_boot(struct options *o, const char *value, struct error 
     return EMU_OK;
 }
 
-static enum emu_err opt_icount(struct options *o, const char *value, struct error *err)
+/* shift=N or auto; QEMU's align= and sleep= have no meaning here beyond what the pacing does anyway. */
+static enum emu_err icount_word(struct options *o, const char *word, const char *whole, struct error *err)
 {
+    enum { MAX_SHIFT = 10 };
     char *end;
-    if (strcmp(value, "auto") == 0) {
-        o->cfg.icount_fixed = false;
+    const char *number = value_of(word, "shift");
+    if (value_of(word, "align") || value_of(word, "sleep"))
         return EMU_OK;
-    }
-    const char *number = strncmp(value, "shift=", 6) == 0 ? value + 6 : value;
-    if (strncmp(number, "auto", 4) == 0) {
-        o->cfg.icount_fixed = false;
+    if (!number)
+        number = word;
+    o->cfg.icount_fixed = strcmp(number, "auto") != 0;
+    if (!o->cfg.icount_fixed)
         return EMU_OK;
-    }
     unsigned long shift = strtoul(number, &end, 10);
-    if (end == number || (*end && *end != ',') || shift > 10)
-        return error_set(err, EMU_ARG, "-icount %s: use shift=0 to shift=10 (2^N ns an instruction) or auto", value);
-    o->cfg.icount_fixed = true;
+    if (end == number || *end || number[0] == '-' || shift > MAX_SHIFT)
+        return error_set(err, EMU_ARG, "-icount %s: use shift=0 to shift=%d (2^N ns an instruction) or auto", whole, MAX_SHIFT);
     o->cfg.icount_shift = (unsigned)shift;
     return EMU_OK;
 }
 
+/* Hands each word of a list "a,b=c" to `take`. */
+static enum emu_err each_word(struct options *o, const char *list,
+                              enum emu_err (*take)(struct options *o, const char *word, const char *whole, struct error *err),
+                              struct error *err)
+{
+    enum emu_err e = EMU_OK;
+    for (const char *p = list; !e; p++) {
+        char word[64];
+        size_t n = strcspn(p, ",");
+        snprintf(word, sizeof(word), "%.*s", (int)n, p);
+        e = take(o, word, list, err);
+        p += n;
+        if (!*p)
+            break;
+    }
+    return e;
+}
+
+static enum emu_err opt_icount(struct options *o, const char *value, struct error *err)
+{
+    return each_word(o, value, icount_word, err);
+}
+
+static bool same_date(const struct tm *a, const struct tm *b)
+{
+    return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday &&
+           a->tm_hour == b->tm_hour && a->tm_min == b->tm_min && a->tm_sec == b->tm_sec;
+}
+
+/* 2026-01-31 or 2026-01-31T12:00:00. */
 static bool parse_date(const char *text, uint64_t *seconds)
 {
     struct tm tm = {0};
-    int n = sscanf(text, "%d-%d-%dT%d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec);
-    if (n != 3 && n != 6)
-        return false;
+    int day_end = 0, end = 0;
+    sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &day_end);
+    sscanf(text, "%*4d-%*2d-%*2dT%2d:%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end);
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    time_t t = timegm(&tm);
+    struct tm asked = tm;
+    time_t t = timegm(&tm); /* brings 31 February to March: not what was asked for */
     *seconds = (uint64_t)t;
-    return t >= 0;
+    return day_end && !text[end ? end : day_end] && t >= 0 && same_date(&tm, &asked);
 }
 
-static enum emu_err opt_rtc(struct options *o, const char *value, struct error *err)
+/* base=...; the clock always runs with the machine (QEMU's clock=vm). */
+static enum emu_err rtc_word(struct options *o, const char *word, const char *whole, struct error *err)
 {
-    char base[64];
-    const char *from = strncmp(value, "base=", 5) == 0 ? value + 5 : value;
-    snprintf(base, sizeof(base), "%.*s", (int)strcspn(from, ","), from);
+    const char *base = value_of(word, "base");
     time_t now = time(NULL);
+    if (value_of(word, "clock") || value_of(word, "driftfix"))
+        return EMU_OK;
+    if (!base)
+        base = word;
     if (strcmp(base, "utc") == 0)
         o->cfg.rtc_base = (uint64_t)now;
     else if (strcmp(base, "localtime") == 0)
         o->cfg.rtc_base = (uint64_t)timegm(localtime(&now));
     else if (!parse_date(base, &o->cfg.rtc_base))
-        return error_set(err, EMU_ARG, "-rtc base=%s: use utc, localtime, 2026-01-31 or 2026-01-31T12:00:00", base);
+        return error_set(err, EMU_ARG, "-rtc %s: use base=utc, base=localtime, base=2026-01-31 or base=2026-01-31T12:00:00", whole);
     return EMU_OK;
+}
+
+static enum emu_err opt_rtc(struct options *o, const char *value, struct error *err)
+{
+    return each_word(o, value, rtc_word, err);
 }
 
 /* file=X,if=floppy,index=N,readonly=on,format=raw; commas in names are not supported. */
@@ -285,10 +364,10 @@ static const struct option {
     {"bios", opt_bios, "FILE", "any ROM, run from the reset vector"},
     {"L", opt_firmware, "DIR", "directory of bios.bin and the VGA BIOS"},
     {"display", opt_display, "sdl|text|none", "window, text screen in this terminal, nothing"},
-    {"nographic", opt_nographic, NULL, "no display; first serial port on stdio"},
+    {"nographic", opt_nographic, NULL, "no display; serial port and monitor on stdio (Ctrl-A c)"},
     {"full-screen", opt_full_screen, NULL, "start in full screen"},
     {"vga", opt_vga, "std", "display adapter"},
-    {"serial", opt_serial, "CHARDEV", "stdio, null, file:F, pty, tcp:H:P[,server,nowait], unix:F[,server,nowait]"},
+    {"serial", opt_serial, "CHARDEV", "stdio, mon:stdio, null, file:F, pty, {tcp:H:P|unix:F}[,server[,nowait]]"},
     {"parallel", opt_parallel, "CHARDEV", "where the printer port goes"},
     {"monitor", opt_monitor, "CHARDEV", "line monitor (HMP words)"},
     {"debugcon", opt_debugcon, "CHARDEV", "text that the guest writes to ports 0x402 and 0xE9"},
@@ -431,6 +510,11 @@ enum emu_err options_parse(struct options *o, int argc, char **argv, enum option
         if (e || *result == OPTIONS_DONE)
             return e;
     }
+    if (o->nographic)
+        apply_nographic(o);
+    if (!o->cfg.bios_path && o->cfg.cpu.level < CPU_386)
+        return error_set(err, EMU_ARG, "the firmware (SeaBIOS) needs a 386 or later, not the %s; choose another -cpu, or "
+                                       "give firmware for it with -bios FILE", o->cfg.cpu.name);
     o->cfg.rom_dir = find_roms_dir();
     find_firmware(o);
     return EMU_OK;

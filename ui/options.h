@@ -16,11 +16,11 @@ struct options {
     uint32_t trace;
     bool paused;      /* -S */
     bool no_reboot;
-    bool full_screen;
+    bool full_screen, nographic;
     const char *firmware_dir; /* -L */
     const char *roms_dir;
     /* Storage for names put together here. */
-    char bios[4096], vgabios[4096], boot_words[128];
+    char bios[4096], vgabios[4096], boot_words[128], name[128];
 };
 
 /* What is left to do after parsing. */

@@ -20,7 +20,8 @@ static struct insn decoded(unsigned mode, unsigned level, const char *bytes, uns
     struct insn i;
     uint8_t buf[15] = {0};
     memcpy(buf, bytes, n);
-    assert_int_equal(decode(buf, 15, mode, level, ALL, &i), length);
+    uint64_t features = ALL | (level >= CPU_486 ? FEAT_BSWAP : 0);
+    assert_int_equal(decode(buf, 15, mode, level, features, &i), length);
     assert_int_equal(i.len, length);
     return i;
 }

@@ -58,6 +58,7 @@ static enum emu_err make_board(struct sst *s, const char *name, struct error *er
     enum emu_err e = cpu_model_parse(name, &model, err);
     if (e)
         return e;
+    model.features &= ~(uint64_t)FEAT_FPU; /* the captured boards had no coprocessor: ESC only reads */
     s->is8086 = model.level <= CPU_186;
     uint64_t size = s->is8086 ? 1 << 20 : 16 << 20;
     phys_init(s->phys);
