@@ -21,7 +21,7 @@ enum emu_err io_bus_map(struct io_bus *bus, const char *name, uint16_t base, uin
                         uint32_t first_offset, const struct io_ops *ops, void *dev,
                         struct error *err)
 {
-    if (count == 0 || base + count > IO_PORTS)
+    if (count == 0 || count > (uint32_t)(IO_PORTS - base))
         return error_set(err, EMU_ARG, "%s: port range %04x+%x does not fit", name, base, count);
     for (uint32_t i = 0; i < count; i++) {
         unsigned other = bus->map[base + i];
@@ -84,7 +84,7 @@ static struct io_range *range_of(struct io_bus *bus, uint16_t port, unsigned siz
     if (!index)
         return NULL;
     struct io_range *r = &bus->range[index - 1];
-    return port + size <= r->base + r->count ? r : NULL;
+    return (uint32_t)port + size <= r->base + r->count ? r : NULL;
 }
 
 static uint32_t read_bytes(struct io_bus *bus, uint16_t port, unsigned size)
