@@ -11,7 +11,7 @@ endif
 
 # Without a configuration the first build makes one; run and check also install what is missing.
 ifeq ($(wildcard $(BUILD)/config.mk),)
-SETUP_GOALS := $(filter run check check-guest bench ci,$(MAKECMDGOALS))
+SETUP_GOALS := $(filter run check check-unit check-guest bench,$(MAKECMDGOALS))
 $(BUILD)/config.mk:
 	./configure --build=$(BUILD) $(if $(SETUP_GOALS),--install-deps) $(CONFIGURE_FLAGS)
 endif

@@ -32,6 +32,7 @@ static int stamp(const struct log *log, char *line, size_t len)
                     (unsigned long long)(now % NS_PER_SECOND), where);
 }
 
+static void emit(struct log *log, const char *source, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 static void emit(struct log *log, const char *source, const char *fmt, va_list ap)
 {
     char line[1024];

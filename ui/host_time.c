@@ -5,9 +5,9 @@
 
 #include "machine/pc.h"
 
-enum { LOOK_NS = 10000000, MEASURE_NS = 25000000, MAX_LEAD_NS = 100000000 };
+enum { LOOK_NS = 10000000, MEASURE_NS = 40000000, MAX_LEAD_NS = 100000000 };
 enum { ONE = 65536, FIRST_COST = 20 * ONE, MIN_RATE = ONE / 8, MAX_RATE = 20000 * ONE };
-enum { IDLE_FACTOR = 64 }; /* a guest that only polls takes this part of a host core */
+enum { IDLE_FACTOR = 100 }; /* a guest that only polls takes this part of a host core */
 static const uint64_t MAX_LAG_NS = 2 * NS_PER_SECOND;
 
 uint64_t host_now(void)
@@ -55,14 +55,14 @@ uint64_t pacer_limit(const struct pacer *p, const struct machine *m)
     return machine_icount(m) + (uint64_t)LOOK_NS * ONE / p->cost + 1;
 }
 
-/* Sets the rate that fits the cost: an eighth in reserve, for catching up. Small changes are not
- * worth an entry in the input log. */
+/* Sets the rate that fits the cost: a seventh in reserve, for catching up. A rate that is not far
+ * off stays, since every change is an entry in the input log. */
 static void fit_rate(struct pacer *p, struct machine *m)
 {
     struct error err;
-    uint64_t rate = (p->cost + p->cost / 8) * (p->idle ? IDLE_FACTOR : 1), old = m->pc->clk.st.rate;
+    uint64_t cost = p->cost * (p->idle ? IDLE_FACTOR : 1), rate = cost + cost / 7, old = m->pc->clk.st.rate;
     rate = rate < MIN_RATE ? MIN_RATE : rate > MAX_RATE ? MAX_RATE : rate;
-    if (p->fixed_rate || (rate < old + old / 8 && rate + rate / 8 > old))
+    if (p->fixed_rate || (old > cost + cost / 32 && old < cost + cost / 2) || rate == old)
         return;
     struct input_event ev = {.kind = INPUT_RATE, .value = rate};
     if (machine_post(m, &ev, &err))

@@ -27,6 +27,7 @@ struct sdl_window {
 };
 
 enum { MIN_WIDTH = 640, MIN_HEIGHT = 480, HID_KEYS = 232 };
+enum { FIRST_WIDTH = 720, FIRST_HEIGHT = 540 }; /* text mode as a 4:3 tube shows it */
 enum { SQUARE_PIXELS = 800 }; /* modes of this width and more were made for square pixels */
 
 static void set_title(struct sdl_window *w)
@@ -228,18 +229,65 @@ static void refresh_window(struct display *d, struct machine *m, bool changed)
         show(w);
 }
 
-static void close_window(struct display *d)
+/* OpenGL on a host without a GPU: Mesa draws with all cores, for what SDL itself does at a third of
+ * the cost. */
+static bool renderer_is_slow(SDL_Renderer *r)
 {
-    struct sdl_window *w = (struct sdl_window *)d;
+    enum { GL_RENDERER_NAME = 0x1f01 }; /* GL_RENDERER */
+    static const char *const names[] = {"llvmpipe", "softpipe", "Software Rasterizer", "SwiftShader"};
+    typedef const unsigned char *(*get_string)(unsigned name);
+    SDL_RendererInfo info;
+    if (SDL_GetRendererInfo(r, &info) != 0 || strncmp(info.name, "opengl", 6) != 0)
+        return false;
+    get_string gl_get_string = (get_string)SDL_GL_GetProcAddress("glGetString");
+    const char *is = gl_get_string ? (const char *)gl_get_string(GL_RENDERER_NAME) : NULL;
+    for (size_t i = 0; is && i < ARRAY_LEN(names); i++) {
+        if (strstr(is, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool make_window(struct sdl_window *w, uint32_t renderer_flags)
+{
+    w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, FIRST_WIDTH, FIRST_HEIGHT,
+                                 SDL_WINDOW_RESIZABLE | (w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
+    if (w->window)
+        w->renderer = SDL_CreateRenderer(w->window, -1, renderer_flags);
+    return w->renderer != NULL;
+}
+
+static void drop_window(struct sdl_window *w)
+{
     if (w->texture)
         SDL_DestroyTexture(w->texture);
     if (w->renderer)
         SDL_DestroyRenderer(w->renderer);
     if (w->window)
         SDL_DestroyWindow(w->window);
+    w->texture = NULL;
+    w->renderer = NULL;
+    w->window = NULL;
+}
+
+static void close_window(struct display *d)
+{
+    struct sdl_window *w = (struct sdl_window *)d;
+    drop_window(w);
     surface_free(&w->picture);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     free(w);
+}
+
+/* A window that some renderer can draw in. */
+static bool open_window(struct sdl_window *w)
+{
+    bool made = make_window(w, 0);
+    if (made && !renderer_is_slow(w->renderer))
+        return true;
+    drop_window(w);
+    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+    return make_window(w, SDL_RENDERER_SOFTWARE);
 }
 
 enum emu_err sdl_open(const char *title, bool full_screen, struct display **out, struct error *err)
@@ -256,11 +304,7 @@ enum emu_err sdl_open(const char *title, bool full_screen, struct display **out,
     snprintf(w->title, sizeof(w->title), "%s", title);
     w->full_screen = full_screen;
     w->stale = true;
-    w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, 720, 540,
-                                 SDL_WINDOW_RESIZABLE | (full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
-    if (w->window)
-        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
-    if (!w->renderer) {
+    if (!open_window(w)) {
         error_set(err, EMU_UNSUPPORTED, "SDL cannot open a window (%s)", SDL_GetError());
         close_window(&w->base);
         return EMU_UNSUPPORTED;

@@ -77,8 +77,19 @@ struct code_page;
 
 typedef struct slot *fast_handler(ARGS);
 
+/* Handlers are called through slots only: gcc must not split or merge them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define HANDLER(name) static __attribute__((noipa)) struct slot *name(ARGS)
+#else
 #define HANDLER(name) static struct slot *name(ARGS)
-#define NEXT do { i++; DISPATCH; } while (0)
+#endif
+/* The barrier keeps the compiler from splitting "add, jump through" into more. */
+#if defined(__GNUC__)
+#define ADVANCE(n) do { i += (n); __asm__("" : "+r"(i)); } while (0)
+#else
+#define ADVANCE(n) (i += (n))
+#endif
+#define NEXT do { ADVANCE(1); DISPATCH; } while (0)
 #define SLOW TAIL(fast_slow)
 
 struct slot {
@@ -226,6 +237,12 @@ bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode,
 bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s);
 /* Handler for two neighbouring instructions in the slot of the first, or NULL. */
 fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode);
+
+/* The handler made for just these registers, or NULL (special_*.c). */
+fast_handler *fast_special(const struct insn *o, enum fast_mode mode);
+fast_handler *fast_special_move(const struct insn *o, bool flat_stack, bool flat);
+/* Does the memory operand need no segmentation? */
+bool fast_flat_operand(const struct insn *o, enum fast_mode mode);
 
 /* Operand forms of two-operand instructions; M0 flat [base+disp], M1 flat with index, M2 any. */
 enum { F_RR, F_RI, F_RM0, F_RM1, F_RM2, F_MR0, F_MR1, F_MR2, F_MI0, F_MI1, F_MI2, F_COUNT };

@@ -95,7 +95,7 @@ void fast_update_context(struct cpu *c)
     if (!code32(c) && f->cs_limit > 0xffff)
         f->cs_limit = 0xffff; /* 16-bit jumps cut EIP: beyond, one by one */
     f->sp_mask = stack32(c) ? 0xffffffffu : 0xffff;
-    f->mode = mode_of(c);
+    f->mode = (uint8_t)mode_of(c);
     f->key = context_key(c);
     f->stale = false;
 }

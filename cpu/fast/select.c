@@ -23,14 +23,19 @@ static bool has_memory(const struct insn *o)
            o->form == FORM_RMI || o->form == FORM_MRI;
 }
 
+bool fast_flat_operand(const struct insn *o, enum fast_mode mode)
+{
+    bool checked = o->seg == SEG_CS || o->seg >= SEG_FS; /* code is not writable */
+    return mode == MODE_FLAT && o->asize == 4 && !checked;
+}
+
 /* Address kind of the memory operand, and its part of the slot. */
 static unsigned place_memory(const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     s->s = reg_offset(o->base, 4);
     s->x = reg_offset(o->index, 4);
     s->a = o->disp;
-    bool checked = o->seg == SEG_CS || o->seg >= SEG_FS; /* code is not writable */
-    if (mode == MODE_FLAT && o->asize == 4 && !checked) {
+    if (fast_flat_operand(o, mode)) {
         s->sc = o->scale;
         return o->index == REG_NONE ? 0 : 1;
     }
@@ -223,7 +228,7 @@ static bool differs_by_model(const struct cpu *c, const struct insn *o)
     }
 }
 
-bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
+static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     if (differs_by_model(c, o))
         return false;
@@ -265,6 +270,16 @@ bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode,
     }
 }
 
+bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
+{
+    if (!select_generic(c, o, mode, s))
+        return false;
+    fast_handler *fn = fast_special(o, mode);
+    if (fn)
+        s->fn = fn;
+    return true;
+}
+
 bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     bool any = mode != MODE_FLAT;
@@ -277,10 +292,4 @@ bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot
     s->d = reg_offset(o->dst, 4);
     s->x = o->size;
     return o->form == FORM_R && set(s, fast_indirect_table[call][any][0]);
-}
-
-fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode)
-{
-    (void)first, (void)second, (void)mode;
-    return NULL;
 }

@@ -135,7 +135,8 @@ static inline int bench_run(struct fpu_bench *b, const void *code, size_t len)
     phys_write_bytes(b->phys, CODE, code, len);
     c->st.eip = start;
     c->st.gpr[REG_ESP] = STACK;
-    while (c->st.eip - start < len) {
+    for (unsigned steps = 0; c->st.eip - start < len; steps++) {
+        assert_true(steps < len); /* else it shut down */
         (void)cpu_step(c);
         if (c->st.eip >= HANDLERS && c->st.eip < HANDLERS + 32 * 16)
             return (int)(c->st.eip - HANDLERS) / 16;

@@ -465,7 +465,7 @@ static void register_forms_leave_the_same_state(void **state)
 static bool is_environment(const struct instruction *n)
 {
     unsigned reg = n->bytes[1] >> 3;
-    return (n->bytes[0] == 0xd9 || n->bytes[0] == 0xdd) && (reg == 4 || (reg == 6));
+    return (n->bytes[0] == 0xd9 || n->bytes[0] == 0xdd) && (reg == 4 || reg == 6);
 }
 
 static void memory_forms_leave_the_same_state(void **state)
@@ -535,7 +535,8 @@ static void mmx_shifts_by_an_immediate_leave_the_same_state(void **state)
     }
 }
 
-/* Any words in an image: reserved bits, a summary bit that contradicts the flags, tags that contradict the registers. */
+/* Any words in an image: reserved bits, a summary bit that contradicts the flags, tags that contradict the
+ * registers. */
 static void random_image(uint64_t *seed, struct image *m)
 {
     struct context x;

@@ -1,0 +1,225 @@
+/*
+ * Two instructions in one handler: a comparison or count with the conditional jump behind it, pairs of
+ * pushes and pops. The pair keeps both slots (jumping to the second one works as before); only the
+ * first slot's handler does the work of both and reads the second slot's operands at i[1]. The
+ * conditions are computed from the operands, but the flag words are set as always. A first half that
+ * goes slow leaves the second to its own slot.
+ */
+#include "cpu/fast/special.h"
+
+#ifdef RETRACE_SMALL
+fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode)
+{
+    (void)first, (void)second, (void)mode;
+    return NULL;
+}
+#else
+
+/* Conditions after a - b, by number; those of OF and PF alone are rare and left out. */
+#define EACH_CC(X, ...) \
+    X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__) X(7, __VA_ARGS__) \
+    X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
+enum { CC_KINDS = 12 };
+#define HOLDS_2(T, a, b) ((a) < (b))
+#define HOLDS_3(T, a, b) ((a) >= (b))
+#define HOLDS_4(T, a, b) ((a) == (b))
+#define HOLDS_5(T, a, b) ((a) != (b))
+#define HOLDS_6(T, a, b) ((a) <= (b))
+#define HOLDS_7(T, a, b) ((a) > (b))
+#define HOLDS_8(T, a, b) ((T)((a) - (b)) < 0)
+#define HOLDS_9(T, a, b) ((T)((a) - (b)) >= 0)
+#define HOLDS_12(T, a, b) ((T)(a) < (T)(b))
+#define HOLDS_13(T, a, b) ((T)(a) >= (T)(b))
+#define HOLDS_14(T, a, b) ((T)(a) <= (T)(b))
+#define HOLDS_15(T, a, b) ((T)(a) > (T)(b))
+
+/* Where a condition stands in the tables, -1 = not there. */
+static int cc_place(unsigned cc)
+{
+    static const int8_t place[16] = {-1, -1, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, 8, 9, 10, 11};
+    return place[cc];
+}
+
+/* The jump in the next slot. */
+#define BRANCH(condition) \
+    do { \
+        if (condition) { \
+            i++; \
+            JUMP_NEAR((int32_t)i->b); \
+        } \
+        ADVANCE(2); \
+        DISPATCH; \
+    } while (0)
+
+#define COMPARE32(cc, a_, b_) \
+    uint32_t a = (a_), b = (b_); \
+    q_sub(a, b, &FR, &FX); \
+    BRANCH(HOLDS_##cc(int32_t, a, b))
+#define COMPARE8(cc, a_, b_) \
+    uint32_t a = (a_), b = (b_); \
+    alu_sub(1, a, b, &FR, &FX); \
+    BRANCH(HOLDS_##cc(int8_t, a, b))
+#define RESULT32(cc, v) \
+    uint32_t r = (v), none = 0; \
+    BRANCH(HOLDS_##cc(int32_t, r, none))
+
+/* CMP */
+#define CMP_RR(cc, S, D) HANDLER(cmp_##D##_##S##_##cc) { COMPARE32(cc, V_##D, V_##S); }
+#define CMP_RR_S(S, D, ...) EACH_CC(CMP_RR, S, D)
+#define CMP_RR_D(D, ...) EACH_S(CMP_RR_S, D, )
+EACH_D(CMP_RR_D, )
+#define CMP_RI(cc, D) HANDLER(cmp_ri_##D##_##cc) { COMPARE32(cc, V_##D, i->b); }
+#define CMP_RI_D(D, ...) EACH_CC(CMP_RI, D)
+EACH_D(CMP_RI_D, )
+#define CMP_MI(cc, B) \
+    HANDLER(cmp_mi_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load32(p), i->b); } \
+    HANDLER(cmp8_mi_##B##_##cc) { READ_AT(EA(B), 1); COMPARE8(cc, load8(p), i->b); }
+#define CMP_MI_B(B, ...) EACH_CC(CMP_MI, B)
+EACH_BASE(CMP_MI_B, )
+#define CMP8_RI(cc, D) \
+    HANDLER(cmp8_ri_##D##_##cc) { COMPARE8(cc, V_##D, i->b); } \
+    HANDLER(test8_##D##_##cc) \
+    { \
+        uint32_t r = alu_and(1, V_##D, V_##D, &FR, &FX), none = 0; \
+        BRANCH(HOLDS_##cc(int8_t, r, none)); \
+    }
+#define CMP8_RI_D(D, ...) EACH_CC(CMP8_RI, D)
+EACH_BYTE(CMP8_RI_D, )
+
+/* TEST r, r of one register; results of counting and masking */
+#define ON_RESULT(cc, D) \
+    HANDLER(test_##D##_##cc) { RESULT32(cc, q_and(V_##D, V_##D, &FR, &FX)); } \
+    HANDLER(test_ri_##D##_##cc) { RESULT32(cc, q_and(V_##D, i->b, &FR, &FX)); }
+#define ON_RESULT_D(D, ...) EACH_CC(ON_RESULT, D)
+EACH_D(ON_RESULT_D, )
+/* E, NE, S, NS of a result, whatever CF and OF */
+#define EACH_SIGN(X, ...) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__)
+enum { SIGN_KINDS = 4 };
+#define COUNT(cc, D) \
+    HANDLER(dec_##D##_##cc) { uint32_t v = q_dec(V_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(inc_##D##_##cc) { uint32_t v = q_inc(V_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(add_##D##_##cc) { uint32_t v = q_add(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(sub_##D##_##cc) { uint32_t v = q_sub(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(and_##D##_##cc) { uint32_t v = q_and(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); }
+#define COUNT_D(D, ...) EACH_SIGN(COUNT, D)
+EACH_D(COUNT_D, )
+
+static int sign_place(unsigned cc)
+{
+    return cc == 4 || cc == 5 ? (int)cc - 4 : cc == 8 || cc == 9 ? (int)cc - 6 : -1;
+}
+
+/* PUSH, PUSH and POP, POP: both in one page, or slow one by one. */
+#define PAIR(S, D, ...) \
+    HANDLER(push_##D##_##S) \
+    { \
+        uint32_t v = V_##D, w = V_##S, esp = V_ESP - 8; \
+        WRITE_AT(esp, 8); \
+        store32(p + 4, v); \
+        store32(p, w); \
+        SET(ESP, esp); \
+        ADVANCE(2); \
+        DISPATCH; \
+    } \
+    HANDLER(pop_##D##_##S) \
+    { \
+        uint32_t esp = V_ESP; \
+        READ_AT(esp, 8); \
+        uint32_t v = load32(p), w = load32(p + 4); \
+        SET(ESP, esp + 8); \
+        SET(D, v); \
+        SET(S, w); \
+        ADVANCE(2); \
+        DISPATCH; \
+    }
+#define PAIR_D(D, ...) EACH_S(PAIR, D, )
+EACH_D(PAIR_D, )
+
+/* Tables */
+#define NAME_CC(cc, n) n##_##cc,
+#define NAME_RR_S(S, D, n) {EACH_CC(NAME_CC, n##_##D##_##S)},
+#define NAME_RR_D(D, n) {EACH_S(NAME_RR_S, D, n)},
+#define NAME_D(D, n) {EACH_CC(NAME_CC, n##_##D)},
+#define NAME_SIGN(D, n) {EACH_SIGN(NAME_CC, n##_##D)},
+#define NAME_PAIR(S, D, n) n##_##D##_##S,
+#define NAME_PAIR_D(D, n) {EACH_S(NAME_PAIR, D, n)},
+static fast_handler *const cmp_rr[8][8][CC_KINDS] = {EACH_D(NAME_RR_D, cmp)};
+static fast_handler *const cmp_ri[8][CC_KINDS] = {EACH_D(NAME_D, cmp_ri)};
+static fast_handler *const cmp_mi[2][9][CC_KINDS] = {{EACH_BASE(NAME_D, cmp8_mi)}, {EACH_BASE(NAME_D, cmp_mi)}};
+static fast_handler *const cmp8_ri[8][CC_KINDS] = {EACH_BYTE(NAME_D, cmp8_ri)};
+static fast_handler *const test8[8][CC_KINDS] = {EACH_BYTE(NAME_D, test8)};
+static fast_handler *const test[8][CC_KINDS] = {EACH_D(NAME_D, test)};
+static fast_handler *const test_ri[8][CC_KINDS] = {EACH_D(NAME_D, test_ri)};
+static fast_handler *const dec[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, dec)};
+static fast_handler *const inc[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, inc)};
+static fast_handler *const add[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, add)};
+static fast_handler *const sub[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, sub)};
+static fast_handler *const and[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, and)};
+static fast_handler *const push[8][8] = {EACH_D(NAME_PAIR_D, push)};
+static fast_handler *const pop[8][8] = {EACH_D(NAME_PAIR_D, pop)};
+
+/* Selection */
+
+static fast_handler *fuse_cmp(const struct insn *o, unsigned cc, enum fast_mode mode)
+{
+    int k = cc_place(cc);
+    bool memory = o->form == FORM_MI && fast_flat_operand(o, mode) && o->index == REG_NONE;
+    if (k < 0 || o->size == 2)
+        return NULL;
+    if (memory)
+        return cmp_mi[o->size == 4][o->base][k];
+    if (o->form == FORM_RI)
+        return o->size == 4 ? cmp_ri[o->dst][k] : cmp8_ri[o->dst][k];
+    return o->form == FORM_RR && o->size == 4 ? cmp_rr[o->dst][o->src][k] : NULL;
+}
+
+static fast_handler *fuse_test(const struct insn *o, unsigned cc)
+{
+    int k = cc_place(cc);
+    if (k < 0)
+        return NULL;
+    if (o->form == FORM_RI && o->size == 4)
+        return test_ri[o->dst][k];
+    if (o->form != FORM_RR || o->dst != o->src || o->size == 2)
+        return NULL;
+    return o->size == 4 ? test[o->dst][k] : test8[o->dst][k];
+}
+
+static fast_handler *fuse_count(const struct insn *o, unsigned cc)
+{
+    int k = sign_place(cc);
+    if (k < 0 || o->size != 4)
+        return NULL;
+    switch (o->op) {
+    case OP_DEC: return o->form == FORM_R ? dec[o->dst][k] : NULL;
+    case OP_INC: return o->form == FORM_R ? inc[o->dst][k] : NULL;
+    case OP_ADD: return o->form == FORM_RI ? add[o->dst][k] : NULL;
+    case OP_SUB: return o->form == FORM_RI ? sub[o->dst][k] : NULL;
+    case OP_AND: return o->form == FORM_RI ? and[o->dst][k] : NULL;
+    default: return NULL;
+    }
+}
+
+static bool plain_register(const struct insn *o, unsigned op)
+{
+    return o->op == op && o->form == FORM_R && o->size == 4 && o->dst != REG_ESP;
+}
+
+fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode)
+{
+    if (second->op == OP_JCC) {
+        if (second->size == 2 && mode != MODE_16)
+            return NULL; /* cuts EIP: has no handler */
+        if (first->op == OP_CMP)
+            return fuse_cmp(first, second->cc, mode);
+        return first->op == OP_TEST ? fuse_test(first, second->cc) : fuse_count(first, second->cc);
+    }
+    if (mode != MODE_FLAT)
+        return NULL;
+    if (plain_register(first, OP_PUSH) && plain_register(second, OP_PUSH))
+        return push[first->dst][second->dst];
+    if (plain_register(first, OP_POP) && plain_register(second, OP_POP) && first->dst != second->dst)
+        return pop[first->dst][second->dst];
+    return NULL;
+}
+#endif
