@@ -6,6 +6,7 @@
  * NOT MODELLED: caches (CD, NW), the 386/486 test registers (they read as zero).
  */
 #include "cpu/desc.h"
+#include "cpu/fpu.h"
 
 static void require_cpl0(struct cpu *c)
 {
@@ -68,6 +69,8 @@ static void set_cr0(struct cpu *c, uint32_t value)
     if (changed & (CR0_PG | CR0_WP | CR0_PE))
         cpu_update_mmu(c, false);
     cpu_update_attn(c);
+    if (changed & CR0_NE)
+        fpu_update_summary(c); /* FERR# follows NE (SDM 1 8.7) */
 }
 
 /* CR3 */

@@ -278,6 +278,10 @@ static uint64_t run_limit(const struct pc *pc, vtime until, uint64_t until_icoun
 {
     vtime due = clock_next_due(&pc->clk);
     uint64_t limit = clock_icount_at(&pc->clk, due < until ? due : until);
+#ifdef STRESS /* odd slices: where one ends must not matter */
+    uint64_t now = pc->clk.st.icount, slice = now + 1 + (now * 2654435761u >> 20) % 2000;
+    limit = limit < slice ? limit : slice;
+#endif
     return limit < until_icount ? limit : until_icount;
 }
 
