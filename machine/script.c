@@ -66,6 +66,21 @@ static bool graphics(struct script *s, const char *text)
     return !machine_screen_text(s->mon.m, screen, sizeof(screen));
 }
 
+static uint64_t picture_hash(struct script *s)
+{
+    struct surface picture = {0};
+    machine_draw(s->mon.m, &picture);
+    uint64_t hash = surface_hash(&picture);
+    surface_free(&picture);
+    return hash;
+}
+
+static bool moved(struct script *s, const char *text)
+{
+    (void)text;
+    return picture_hash(s) != s->still;
+}
+
 /* --- running --- */
 
 static enum emu_err say_break(struct script *s, struct error *err)
@@ -190,6 +205,42 @@ static enum emu_err word_wait_graphics(struct script *s, char **w, struct error 
     return wait_for(s, graphics, "a graphics mode", "", w[1], err);
 }
 
+static enum emu_err word_wait_motion(struct script *s, char **w, struct error *err)
+{
+    s->still = picture_hash(s);
+    return wait_for(s, moved, "the picture to change", "", w[1], err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Sorts the picture's pixels: it is spoilt afterwards. */
+static size_t count_colours(struct surface *p)
+{
+    size_t n = (size_t)p->width * p->height, colours = n != 0;
+    qsort(p->pixels, n, sizeof(*p->pixels), by_value);
+    for (size_t i = 1; i < n; i++)
+        colours += p->pixels[i] != p->pixels[i - 1];
+    return colours;
+}
+
+static enum emu_err word_expect_picture(struct script *s, char **w, struct error *err)
+{
+    struct surface p = {0};
+    machine_draw(s->mon.m, &p);
+    size_t colours = count_colours(&p);
+    bool fits = p.width == strtoul(w[1], NULL, 0) && p.height == strtoul(w[2], NULL, 0) &&
+                colours >= strtoul(w[3], NULL, 0);
+    enum emu_err e = fits ? EMU_OK
+                          : error_set(err, EMU_ARG, "the picture is %u x %u with %zu colours", p.width,
+                                      p.height, colours);
+    surface_free(&p);
+    return e;
+}
+
 static enum emu_err word_wait_poweroff(struct script *s, char **w, struct error *err)
 {
     return wait_for(s, powered_off, "the guest to switch off", "", w[1], err);
@@ -248,6 +299,8 @@ static const struct {
     {"wait-serial", 2, word_wait_serial},
     {"wait-debug", 2, word_wait_debug},
     {"wait-graphics", 1, word_wait_graphics},
+    {"wait-motion", 1, word_wait_motion},
+    {"expect-picture", 3, word_expect_picture},
     {"wait-poweroff", 1, word_wait_poweroff},
     {"wait-break", 1, word_wait_break},
     {"expect-screen", 1, word_expect},

@@ -6,6 +6,8 @@
  *   wait-serial "TEXT" SECONDS     until the first serial port has sent TEXT after the last match
  *   wait-debug "TEXT" SECONDS      likewise for the debug ports 0x402 and 0xE9
  *   wait-graphics SECONDS          until the display leaves text mode
+ *   wait-motion SECONDS            until the picture changes
+ *   expect-picture W H COLOURS     the picture is W x H pixels and has at least that many colours
  *   wait-poweroff SECONDS          until the guest switches the machine off
  *   wait-break SECONDS             until a breakpoint is reached (cont goes on)
  *   wait SECONDS                   let virtual time pass
@@ -31,6 +33,7 @@ struct script {
      * NULL, or why the script must end (the user closed the window...). */
     const char *(*poll)(void *arg);
     void *poll_arg;
+    uint64_t still; /* hash of the picture that wait-motion began with */
 };
 
 void script_init(struct script *s, struct machine *m, void (*out)(void *arg, const char *text), void *arg);
