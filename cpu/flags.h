@@ -13,10 +13,24 @@
 #include "cpu/cpu.h"
 
 enum {
-    FLAG_CF = 1 << 0, FLAG_ONE = 1 << 1, FLAG_PF = 1 << 2, FLAG_AF = 1 << 4, FLAG_ZF = 1 << 6,
-    FLAG_SF = 1 << 7, FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAG_OF = 1 << 11,
-    FLAG_IOPL = 3 << 12, FLAG_NT = 1 << 14, FLAG_RF = 1 << 16, FLAG_VM = 1 << 17, FLAG_AC = 1 << 18,
-    FLAG_VIF = 1 << 19, FLAG_VIP = 1 << 20, FLAG_ID = 1 << 21,
+    FLAG_CF = 1 << 0,
+    FLAG_ONE = 1 << 1,
+    FLAG_PF = 1 << 2,
+    FLAG_AF = 1 << 4,
+    FLAG_ZF = 1 << 6,
+    FLAG_SF = 1 << 7,
+    FLAG_TF = 1 << 8,
+    FLAG_IF = 1 << 9,
+    FLAG_DF = 1 << 10,
+    FLAG_OF = 1 << 11,
+    FLAG_IOPL = 3 << 12,
+    FLAG_NT = 1 << 14,
+    FLAG_RF = 1 << 16,
+    FLAG_VM = 1 << 17,
+    FLAG_AC = 1 << 18,
+    FLAG_VIF = 1 << 19,
+    FLAG_VIP = 1 << 20,
+    FLAG_ID = 1 << 21,
     FLAGS_ARITH = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF,
 };
 
@@ -28,21 +42,32 @@ static inline uint32_t flags_parity(uint32_t v)
 
 static inline uint32_t fl_cf(uint64_t fr) { return (uint32_t)(fr >> 32) & 1; }
 static inline uint32_t fl_zf(uint64_t fr) { return (uint32_t)fr == 0; }
-static inline uint32_t fl_pf(uint64_t fr, uint64_t fx) { return flags_parity((uint32_t)(fr ^ fx >> 48) & 0xff); }
+static inline uint32_t fl_pf(uint64_t fr, uint64_t fx)
+{
+    return flags_parity((uint32_t)(fr ^ fx >> 48) & 0xff);
+}
 static inline uint32_t fl_af(uint64_t fr, uint64_t fx) { return (uint32_t)((fr ^ fx) >> 4) & 1; }
-static inline uint32_t fl_sf(uint64_t fr, uint64_t fx) { return (uint32_t)(fr >> 31 ^ fx >> 63) & 1; }
-static inline uint32_t fl_of(uint64_t fr, uint64_t fx) { return (uint32_t)((fr ^ fx) >> 31 ^ (fr ^ fx) >> 32) & 1; }
+static inline uint32_t fl_sf(uint64_t fr, uint64_t fx)
+{
+    return (uint32_t)(fr >> 31 ^ fx >> 63) & 1;
+}
+static inline uint32_t fl_of(uint64_t fr, uint64_t fx)
+{
+    return (uint32_t)((fr ^ fx) >> 31 ^ (fr ^ fx) >> 32) & 1;
+}
 
 /* The six arithmetic bits of EFLAGS. */
 static inline uint32_t fl_arith(uint64_t fr, uint64_t fx)
 {
-    return fl_cf(fr) | fl_pf(fr, fx) << 2 | fl_af(fr, fx) << 4 | fl_zf(fr) << 6 | fl_sf(fr, fx) << 7 | fl_of(fr, fx) << 11;
+    return fl_cf(fr) | fl_pf(fr, fx) << 2 | fl_af(fr, fx) << 4 | fl_zf(fr) << 6 |
+           fl_sf(fr, fx) << 7 | fl_of(fr, fx) << 11;
 }
 
 /* Words that mean the given EFLAGS bits, whatever their combination. */
 static inline void fl_encode(uint32_t f, uint64_t *fr, uint64_t *fx)
 {
-    uint64_t cf = f & 1, pf = f >> 2 & 1, af = f >> 4 & 1, zf = f >> 6 & 1, sf = f >> 7 & 1, of = f >> 11 & 1;
+    uint64_t cf = f & 1, pf = f >> 2 & 1, af = f >> 4 & 1, zf = f >> 6 & 1, sf = f >> 7 & 1,
+             of = f >> 11 & 1;
     *fr = (zf ? 0 : 0x100) | cf << 32;
     *fx = af << 4 | (of ^ cf) << 32 | sf << 63 | (pf ? 0 : 1ull << 48);
 }

@@ -1,9 +1,10 @@
 /*
- * x87 instructions with a memory operand, and the arithmetic that they share with the register forms.
+ * x87 instructions with a memory operand, and the arithmetic that they share with the register
+ * forms.
  *
  * Models: SDM vol. 2 FLD .. FBSTP; vol. 1 8.5 for what an unmasked exception leaves unchanged.
- * A body reads memory first (it may fault), computes, writes memory (it may fault), and only then enters
- * exceptions and changes registers.
+ * A body reads memory first (it may fault), computes, writes memory (it may fault), and only then
+ * enters exceptions and changes registers.
  *
  * NOT MODELLED: FISTTP (SSE3).
  */
@@ -26,7 +27,10 @@ struct f80 fpu_arithmetic(struct fp_ctx *x, unsigned which, struct f80 a, struct
 void fpu_enter_relation(struct cpu *c, enum fp_relation r)
 {
     static const uint16_t conditions[] = {
-        [FP_LESS] = FPU_C0, [FP_EQUAL] = FPU_C3, [FP_GREATER] = 0, [FP_UNORDERED] = FPU_CONDITION,
+        [FP_LESS] = FPU_C0,
+        [FP_EQUAL] = FPU_C3,
+        [FP_GREATER] = 0,
+        [FP_UNORDERED] = FPU_CONDITION,
     };
     fpu_set_conditions(c, conditions[r]);
 }
@@ -89,8 +93,9 @@ static struct f80 read_bcd(struct cpu *c, const struct insn *i, struct fp_ctx *x
 
 typedef struct f80 read_fn(struct cpu *c, const struct insn *i, struct fp_ctx *x);
 
-/* A second operand in memory. The conversion raises nothing yet: which exceptions count is decided together with
- * ST(0) (SDM 1 4.9.2). A signalling NaN stays one; a denormal is an ordinary number in the wider format. */
+/* A second operand in memory. The conversion raises nothing yet: which exceptions count is decided
+ * together with ST(0) (SDM 1 4.9.2). A signalling NaN stays one; a denormal is an ordinary number
+ * in the wider format. */
 struct source {
     struct f80 value;
     bool denormal;
@@ -106,7 +111,8 @@ static struct source read_source(struct cpu *c, const struct insn *i, read_fn *r
     return s;
 }
 
-/* After the operation: DE comes behind invalid operation, zero divide and NaNs; unmasked, nothing else happened. */
+/* After the operation: DE comes behind invalid operation, zero divide and NaNs; unmasked, nothing
+ * else happened. */
 static void note_denormal_source(struct fp_ctx *x, const struct source *s, struct f80 a)
 {
     if (!s->denormal || x->flags & (FP_IE | FP_ZE) || f80_is_nan(a))
@@ -196,11 +202,26 @@ struct stored {
 
 typedef struct stored convert_fn(struct fp_ctx *x, struct f80 v);
 
-static struct stored to_f32(struct fp_ctx *x, struct f80 v) { return (struct stored){f80_to_f32(x, v), 0}; }
-static struct stored to_f64(struct fp_ctx *x, struct f80 v) { return (struct stored){f80_to_f64(x, v), 0}; }
-static struct stored to_i16(struct fp_ctx *x, struct f80 v) { return (struct stored){(uint16_t)f80_to_int16(x, v), 0}; }
-static struct stored to_i32(struct fp_ctx *x, struct f80 v) { return (struct stored){(uint32_t)f80_to_int32(x, v), 0}; }
-static struct stored to_i64(struct fp_ctx *x, struct f80 v) { return (struct stored){(uint64_t)f80_to_int64(x, v), 0}; }
+static struct stored to_f32(struct fp_ctx *x, struct f80 v)
+{
+    return (struct stored){f80_to_f32(x, v), 0};
+}
+static struct stored to_f64(struct fp_ctx *x, struct f80 v)
+{
+    return (struct stored){f80_to_f64(x, v), 0};
+}
+static struct stored to_i16(struct fp_ctx *x, struct f80 v)
+{
+    return (struct stored){(uint16_t)f80_to_int16(x, v), 0};
+}
+static struct stored to_i32(struct fp_ctx *x, struct f80 v)
+{
+    return (struct stored){(uint32_t)f80_to_int32(x, v), 0};
+}
+static struct stored to_i64(struct fp_ctx *x, struct f80 v)
+{
+    return (struct stored){(uint64_t)f80_to_int64(x, v), 0};
+}
 
 static struct stored to_f80(struct fp_ctx *x, struct f80 v)
 {
@@ -281,24 +302,45 @@ static void op_fnstsw(struct cpu *c, const struct insn *i)
 
 /* --- the table: opcode D8..DF by ModRM.reg --- */
 
-#define NUMERIC(fn) {fn, FPU_NUMERIC}
-#define ARITHMETIC(a, com) \
-    {NUMERIC(a), NUMERIC(a), NUMERIC(com), NUMERIC(com), NUMERIC(a), NUMERIC(a), NUMERIC(a), NUMERIC(a)}
-#define ILLEGAL {0, FPU_ILLEGAL}
+#define NUMERIC(fn)                                                                                \
+    {                                                                                              \
+        fn, FPU_NUMERIC                                                                            \
+    }
+#define ARITHMETIC(a, com)                                                                         \
+    {                                                                                              \
+        NUMERIC(a), NUMERIC(a), NUMERIC(com), NUMERIC(com), NUMERIC(a), NUMERIC(a), NUMERIC(a),    \
+            NUMERIC(a)                                                                             \
+    }
+#define ILLEGAL                                                                                    \
+    {                                                                                              \
+        0, FPU_ILLEGAL                                                                             \
+    }
 
 static const struct fpu_op memory_ops[8][8] = {
     ARITHMETIC(op_arith_f32, op_com_f32),
-    {NUMERIC(op_fld_f32), ILLEGAL, NUMERIC(op_fst_f32), NUMERIC(op_fstp_f32),
-     {fpu_op_fldenv, FPU_CONTROL}, {op_fldcw, FPU_CONTROL}, {fpu_op_fnstenv, FPU_NO_WAIT}, {op_fnstcw, FPU_NO_WAIT}},
+    {NUMERIC(op_fld_f32),
+     ILLEGAL,
+     NUMERIC(op_fst_f32),
+     NUMERIC(op_fstp_f32),
+     {fpu_op_fldenv, FPU_CONTROL},
+     {op_fldcw, FPU_CONTROL},
+     {fpu_op_fnstenv, FPU_NO_WAIT},
+     {op_fnstcw, FPU_NO_WAIT}},
     ARITHMETIC(op_arith_i32, op_com_i32),
-    {NUMERIC(op_fild32), ILLEGAL, NUMERIC(op_fist32), NUMERIC(op_fistp32), ILLEGAL, NUMERIC(op_fld_f80), ILLEGAL,
-     NUMERIC(op_fstp_f80)},
+    {NUMERIC(op_fild32), ILLEGAL, NUMERIC(op_fist32), NUMERIC(op_fistp32), ILLEGAL,
+     NUMERIC(op_fld_f80), ILLEGAL, NUMERIC(op_fstp_f80)},
     ARITHMETIC(op_arith_f64, op_com_f64),
-    {NUMERIC(op_fld_f64), ILLEGAL, NUMERIC(op_fst_f64), NUMERIC(op_fstp_f64), {fpu_op_frstor, FPU_CONTROL}, ILLEGAL,
-     {fpu_op_fnsave, FPU_NO_WAIT}, {op_fnstsw, FPU_NO_WAIT}},
+    {NUMERIC(op_fld_f64),
+     ILLEGAL,
+     NUMERIC(op_fst_f64),
+     NUMERIC(op_fstp_f64),
+     {fpu_op_frstor, FPU_CONTROL},
+     ILLEGAL,
+     {fpu_op_fnsave, FPU_NO_WAIT},
+     {op_fnstsw, FPU_NO_WAIT}},
     ARITHMETIC(op_arith_i16, op_com_i16),
-    {NUMERIC(op_fild16), ILLEGAL, NUMERIC(op_fist16), NUMERIC(op_fistp16), NUMERIC(op_fbld), NUMERIC(op_fild64),
-     NUMERIC(op_fbstp), NUMERIC(op_fistp64)},
+    {NUMERIC(op_fild16), ILLEGAL, NUMERIC(op_fist16), NUMERIC(op_fistp16), NUMERIC(op_fbld),
+     NUMERIC(op_fild64), NUMERIC(op_fbstp), NUMERIC(op_fistp64)},
 };
 
 const struct fpu_op *fpu_find_memory_op(const struct insn *i)

@@ -1,15 +1,13 @@
 /*
  * x87 instructions on registers (ModRM.mod = 3).
  *
- * Models: SDM vol. 2 F2XM1 .. FYL2XP1; vol. 1 8.3. Aliases that only silicon documents (DC D0 FCOM2, DF C0 FFREEP
- * and so on; see the opcode map's reserved entries) act as the instruction that they repeat, D9 D8 FSTP1 nearly so.
+ * Models: SDM vol. 2 F2XM1 .. FYL2XP1; vol. 1 8.3. Aliases that only silicon documents (DC D0
+ * FCOM2, DF C0 FFREEP and so on; see the opcode map's reserved entries) act as the instruction that
+ * they repeat, D9 D8 FSTP1 nearly so.
  */
 #include "cpu/fpu.h"
 
-static unsigned sti(const struct insn *i)
-{
-    return i->modrm & 7;
-}
+static unsigned sti(const struct insn *i) { return i->modrm & 7; }
 
 /* --- one operand in ST(0), result in ST(0) --- */
 
@@ -40,11 +38,31 @@ static struct f80 absolute(struct fp_ctx *x, struct f80 a)
     return (struct f80){a.mant, a.se & 0x7fff};
 }
 
-static void op_fchs(struct cpu *c, const struct insn *i) { (void)i; unary(c, change_sign); }
-static void op_fabs(struct cpu *c, const struct insn *i) { (void)i; unary(c, absolute); }
-static void op_fsqrt(struct cpu *c, const struct insn *i) { (void)i; unary(c, f80_sqrt); }
-static void op_frndint(struct cpu *c, const struct insn *i) { (void)i; unary(c, f80_round_to_integer); }
-static void op_f2xm1(struct cpu *c, const struct insn *i) { (void)i; unary(c, f80_2xm1); }
+static void op_fchs(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    unary(c, change_sign);
+}
+static void op_fabs(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    unary(c, absolute);
+}
+static void op_fsqrt(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    unary(c, f80_sqrt);
+}
+static void op_frndint(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    unary(c, f80_round_to_integer);
+}
+static void op_f2xm1(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    unary(c, f80_2xm1);
+}
 
 /* --- ST(0) and another register --- */
 
@@ -63,8 +81,8 @@ static void binary(struct cpu *c, const struct insn *i, unsigned to, bool pop)
         fpu_pop(c);
 }
 
-/* D8: ST(0) = ST(0) op ST(i); DC: ST(i) = the same; DE: and pop. ModRM.reg has SUB and DIV in the order that
- * makes /4 always ST(0) - ST(i). */
+/* D8: ST(0) = ST(0) op ST(i); DC: ST(i) = the same; DE: and pop. ModRM.reg has SUB and DIV in the
+ * order that makes /4 always ST(0) - ST(i). */
 static void op_arith_st0(struct cpu *c, const struct insn *i) { binary(c, i, 0, false); }
 static void op_arith_sti(struct cpu *c, const struct insn *i) { binary(c, i, sti(i), false); }
 static void op_arith_pop(struct cpu *c, const struct insn *i) { binary(c, i, sti(i), true); }
@@ -86,13 +104,32 @@ static void pair(struct cpu *c, pair_fn *fn, unsigned to, bool pop)
 }
 
 static struct f80 yl2x(struct fp_ctx *x, struct f80 a, struct f80 b) { return f80_yl2x(x, b, a); }
-static struct f80 yl2xp1(struct fp_ctx *x, struct f80 a, struct f80 b) { return f80_yl2xp1(x, b, a); }
+static struct f80 yl2xp1(struct fp_ctx *x, struct f80 a, struct f80 b)
+{
+    return f80_yl2xp1(x, b, a);
+}
 static struct f80 patan(struct fp_ctx *x, struct f80 a, struct f80 b) { return f80_patan(x, b, a); }
 
-static void op_fyl2x(struct cpu *c, const struct insn *i) { (void)i; pair(c, yl2x, 1, true); }
-static void op_fyl2xp1(struct cpu *c, const struct insn *i) { (void)i; pair(c, yl2xp1, 1, true); }
-static void op_fpatan(struct cpu *c, const struct insn *i) { (void)i; pair(c, patan, 1, true); }
-static void op_fscale(struct cpu *c, const struct insn *i) { (void)i; pair(c, f80_scale, 0, false); }
+static void op_fyl2x(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    pair(c, yl2x, 1, true);
+}
+static void op_fyl2xp1(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    pair(c, yl2xp1, 1, true);
+}
+static void op_fpatan(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    pair(c, patan, 1, true);
+}
+static void op_fscale(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    pair(c, f80_scale, 0, false);
+}
 
 static uint16_t quotient_conditions(const struct fp_quotient *q)
 {
@@ -101,13 +138,10 @@ static uint16_t quotient_conditions(const struct fp_quotient *q)
     return (uint16_t)((q->low_bits & 4 ? FPU_C0 : 0) | (q->low_bits & 2 ? FPU_C3 : 0));
 }
 
-static void clear_c2(struct cpu *c)
-{
-    c->st.x87.status &= (uint16_t)~FPU_C2;
-}
+static void clear_c2(struct cpu *c) { c->st.x87.status &= (uint16_t)~FPU_C2; }
 
-/* FPREM, FPREM1: C2 while the reduction is partial, else C0 C3 C1 = quotient bits 2 1 0. Without a quotient C0 and C3
- * keep their values. */
+/* FPREM, FPREM1: C2 while the reduction is partial, else C0 C3 C1 = quotient bits 2 1 0. Without a
+ * quotient C0 and C3 keep their values. */
 static void remainder_step(struct cpu *c, bool nearest)
 {
     struct fp_ctx x = fpu_context(c);
@@ -126,8 +160,16 @@ static void remainder_step(struct cpu *c, bool nearest)
     fpu_set_st(c, 0, r);
 }
 
-static void op_fprem(struct cpu *c, const struct insn *i) { (void)i; remainder_step(c, false); }
-static void op_fprem1(struct cpu *c, const struct insn *i) { (void)i; remainder_step(c, true); }
+static void op_fprem(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    remainder_step(c, false);
+}
+static void op_fprem1(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    remainder_step(c, true);
+}
 
 /* --- two results: ST(0) is replaced, another is pushed --- */
 
@@ -199,7 +241,8 @@ static void sine_or_cosine(struct cpu *c, bool want_sine)
 {
     struct fp_ctx x = fpu_context(c);
     struct f80 a = fpu_operand(c, &x, 0), r = f80_default_nan();
-    bool in_range = x.flags & FPU_SF || f80_sincos(&x, a, want_sine ? &r : NULL, want_sine ? NULL : &r);
+    bool in_range =
+        x.flags & FPU_SF || f80_sincos(&x, a, want_sine ? &r : NULL, want_sine ? NULL : &r);
     if (!in_range) {
         out_of_range(c);
         return;
@@ -211,8 +254,16 @@ static void sine_or_cosine(struct cpu *c, bool want_sine)
         fpu_set_st(c, 0, r);
 }
 
-static void op_fsin(struct cpu *c, const struct insn *i) { (void)i; sine_or_cosine(c, true); }
-static void op_fcos(struct cpu *c, const struct insn *i) { (void)i; sine_or_cosine(c, false); }
+static void op_fsin(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    sine_or_cosine(c, true);
+}
+static void op_fcos(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    sine_or_cosine(c, false);
+}
 
 /* --- comparisons --- */
 
@@ -236,16 +287,27 @@ static void compare(struct cpu *c, unsigned n, bool quiet, unsigned pops)
 
 static void op_fcom(struct cpu *c, const struct insn *i) { compare(c, sti(i), false, 0); }
 static void op_fcomp(struct cpu *c, const struct insn *i) { compare(c, sti(i), false, 1); }
-static void op_fcompp(struct cpu *c, const struct insn *i) { (void)i; compare(c, 1, false, 2); }
+static void op_fcompp(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    compare(c, 1, false, 2);
+}
 static void op_fucom(struct cpu *c, const struct insn *i) { compare(c, sti(i), true, 0); }
 static void op_fucomp(struct cpu *c, const struct insn *i) { compare(c, sti(i), true, 1); }
-static void op_fucompp(struct cpu *c, const struct insn *i) { (void)i; compare(c, 1, true, 2); }
+static void op_fucompp(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    compare(c, 1, true, 2);
+}
 
 /* FCOMI: ZF PF CF as an unsigned comparison, 111 for unordered; OF SF AF cleared (SDM 2A FCOMI). */
 static void compare_eflags(struct cpu *c, const struct insn *i, bool quiet, bool pop)
 {
     static const uint32_t flags[] = {
-        [FP_LESS] = FLAG_CF, [FP_EQUAL] = FLAG_ZF, [FP_GREATER] = 0, [FP_UNORDERED] = FLAG_ZF | FLAG_PF | FLAG_CF,
+        [FP_LESS] = FLAG_CF,
+        [FP_EQUAL] = FLAG_ZF,
+        [FP_GREATER] = 0,
+        [FP_UNORDERED] = FLAG_ZF | FLAG_PF | FLAG_CF,
     };
     struct fp_ctx x = fpu_context(c);
     enum fp_relation r = relation(c, &x, sti(i), quiet);
@@ -266,7 +328,8 @@ static void op_ftst(struct cpu *c, const struct insn *i)
 {
     struct fp_ctx x = fpu_context(c);
     struct f80 a = fpu_operand(c, &x, 0);
-    enum fp_relation r = x.flags & FPU_SF ? FP_UNORDERED : f80_compare(&x, a, (struct f80){0, 0}, false);
+    enum fp_relation r =
+        x.flags & FPU_SF ? FP_UNORDERED : f80_compare(&x, a, (struct f80){0, 0}, false);
     (void)i;
     fpu_finish(c, &x);
     if (fpu_tells_relation(&x))
@@ -281,15 +344,13 @@ static void op_fxam(struct cpu *c, const struct insn *i)
     struct fp_ctx x = {.c1 = (a.se & 0x8000) != 0};
     (void)i;
     fpu_finish(c, &x);
-    fpu_set_conditions(c, (uint16_t)((class & 4 ? FPU_C3 : 0) | (class & 2 ? FPU_C2 : 0) | (class & 1 ? FPU_C0 : 0)));
+    fpu_set_conditions(c, (uint16_t)((class & 4 ? FPU_C3 : 0) | (class & 2 ? FPU_C2 : 0) |
+                                     (class & 1 ? FPU_C0 : 0)));
 }
 
 /* --- moves --- */
 
-static void clear_c1(struct cpu *c)
-{
-    c->st.x87.status &= (uint16_t)~FPU_C1;
-}
+static void clear_c1(struct cpu *c) { c->st.x87.status &= (uint16_t)~FPU_C1; }
 
 static void push_or_overflow(struct cpu *c, struct fp_ctx *x, struct f80 v)
 {
@@ -352,7 +413,8 @@ static void op_fxch(struct cpu *c, const struct insn *i)
     fpu_set_st(c, sti(i), a);
 }
 
-/* FCMOVcc: DA B E BE U, DB their opposites, by ModRM.reg. Only an underflow touches C1 (SDM 2A FCMOVcc). */
+/* FCMOVcc: DA B E BE U, DB their opposites, by ModRM.reg. Only an underflow touches C1 (SDM 2A
+ * FCMOVcc). */
 static void op_fcmov(struct cpu *c, const struct insn *i)
 {
     static const uint8_t conditions[] = {2 /* B */, 4 /* E */, 6 /* BE */, 10 /* P: unordered */};
@@ -399,12 +461,16 @@ static void op_fdecstp(struct cpu *c, const struct insn *i)
 }
 
 static void op_nothing(struct cpu *c, const struct insn *i) { (void)c, (void)i; }
-static void op_fninit(struct cpu *c, const struct insn *i) { (void)i; fpu_init(c); }
+static void op_fninit(struct cpu *c, const struct insn *i)
+{
+    (void)i;
+    fpu_init(c);
+}
 
 static void op_fnclex(struct cpu *c, const struct insn *i)
 {
     (void)i;
-    c->st.x87.status &= (uint16_t)~(FP_EXCEPTIONS | FPU_SF | FPU_ES | FPU_BUSY);
+    c->st.x87.status &= (uint16_t) ~(FP_EXCEPTIONS | FPU_SF | FPU_ES | FPU_BUSY);
     fpu_update_summary(c);
 }
 
@@ -416,24 +482,61 @@ static void op_fnstsw_ax(struct cpu *c, const struct insn *i)
 
 /* --- tables --- */
 
-#define NUMERIC(fn) {fn, FPU_NUMERIC}
-#define ILLEGAL {0, FPU_ILLEGAL}
+#define NUMERIC(fn)                                                                                \
+    {                                                                                              \
+        fn, FPU_NUMERIC                                                                            \
+    }
+#define ILLEGAL                                                                                    \
+    {                                                                                              \
+        0, FPU_ILLEGAL                                                                             \
+    }
 
 /* Opcodes whose ModRM.rm is part of the operation: D9 E0-FF, DB E0-E7, and single ones. */
 static const struct fpu_op d9_ops[32] = {
-    NUMERIC(op_fchs), NUMERIC(op_fabs), ILLEGAL, ILLEGAL, NUMERIC(op_ftst), NUMERIC(op_fxam), ILLEGAL, ILLEGAL,
-    NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant),
-    NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), NUMERIC(op_fld_constant), ILLEGAL,
-    NUMERIC(op_f2xm1), NUMERIC(op_fyl2x), NUMERIC(op_fptan), NUMERIC(op_fpatan), NUMERIC(op_fxtract),
-    NUMERIC(op_fprem1), NUMERIC(op_fdecstp), NUMERIC(op_fincstp),
-    NUMERIC(op_fprem), NUMERIC(op_fyl2xp1), NUMERIC(op_fsqrt), NUMERIC(op_fsincos), NUMERIC(op_frndint),
-    NUMERIC(op_fscale), NUMERIC(op_fsin), NUMERIC(op_fcos),
+    NUMERIC(op_fchs),
+    NUMERIC(op_fabs),
+    ILLEGAL,
+    ILLEGAL,
+    NUMERIC(op_ftst),
+    NUMERIC(op_fxam),
+    ILLEGAL,
+    ILLEGAL,
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    NUMERIC(op_fld_constant),
+    ILLEGAL,
+    NUMERIC(op_f2xm1),
+    NUMERIC(op_fyl2x),
+    NUMERIC(op_fptan),
+    NUMERIC(op_fpatan),
+    NUMERIC(op_fxtract),
+    NUMERIC(op_fprem1),
+    NUMERIC(op_fdecstp),
+    NUMERIC(op_fincstp),
+    NUMERIC(op_fprem),
+    NUMERIC(op_fyl2xp1),
+    NUMERIC(op_fsqrt),
+    NUMERIC(op_fsincos),
+    NUMERIC(op_frndint),
+    NUMERIC(op_fscale),
+    NUMERIC(op_fsin),
+    NUMERIC(op_fcos),
 };
 
 /* FNENI, FNDISI (8087) and FNSETPM (80287) do nothing on later ones. */
 static const struct fpu_op db_ops[8] = {
-    {op_nothing, FPU_NO_WAIT}, {op_nothing, FPU_NO_WAIT}, {op_fnclex, FPU_NO_WAIT}, {op_fninit, FPU_NO_WAIT},
-    {op_nothing, FPU_NO_WAIT}, ILLEGAL, ILLEGAL, ILLEGAL,
+    {op_nothing, FPU_NO_WAIT},
+    {op_nothing, FPU_NO_WAIT},
+    {op_fnclex, FPU_NO_WAIT},
+    {op_fninit, FPU_NO_WAIT},
+    {op_nothing, FPU_NO_WAIT},
+    ILLEGAL,
+    ILLEGAL,
+    ILLEGAL,
 };
 
 static const struct fpu_op illegal_op = ILLEGAL;
@@ -444,20 +547,22 @@ static const struct fpu_op fnstsw_ax = {op_fnstsw_ax, FPU_NO_WAIT};
 
 /* By opcode and ModRM.reg where ModRM.rm is ST(i). */
 static const struct fpu_op register_ops[8][8] = {
-    {NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_fcom), NUMERIC(op_fcomp), NUMERIC(op_arith_st0),
-     NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_arith_st0)},
-    {NUMERIC(op_fld), NUMERIC(op_fxch), ILLEGAL, NUMERIC(op_fstp1), ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL},
-    {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL},
-    {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL, NUMERIC(op_fucomi),
-     NUMERIC(op_fcomi), ILLEGAL},
-    {NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_fcom), NUMERIC(op_fcomp), NUMERIC(op_arith_sti),
-     NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_arith_sti)},
+    {NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_fcom), NUMERIC(op_fcomp),
+     NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_arith_st0), NUMERIC(op_arith_st0)},
+    {NUMERIC(op_fld), NUMERIC(op_fxch), ILLEGAL, NUMERIC(op_fstp1), ILLEGAL, ILLEGAL, ILLEGAL,
+     ILLEGAL},
+    {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL, ILLEGAL,
+     ILLEGAL, ILLEGAL},
+    {NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), NUMERIC(op_fcmov), ILLEGAL,
+     NUMERIC(op_fucomi), NUMERIC(op_fcomi), ILLEGAL},
+    {NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_fcom), NUMERIC(op_fcomp),
+     NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_arith_sti), NUMERIC(op_arith_sti)},
     {NUMERIC(op_ffree), NUMERIC(op_fxch), NUMERIC(op_fst), NUMERIC(op_fstp), NUMERIC(op_fucom),
      NUMERIC(op_fucomp), ILLEGAL, ILLEGAL},
-    {NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_fcomp), ILLEGAL, NUMERIC(op_arith_pop),
-     NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_arith_pop)},
-    {NUMERIC(op_ffreep), NUMERIC(op_fxch), NUMERIC(op_fstp), NUMERIC(op_fstp), ILLEGAL, NUMERIC(op_fucomip),
-     NUMERIC(op_fcomip), ILLEGAL},
+    {NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_fcomp), ILLEGAL,
+     NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_arith_pop), NUMERIC(op_arith_pop)},
+    {NUMERIC(op_ffreep), NUMERIC(op_fxch), NUMERIC(op_fstp), NUMERIC(op_fstp), ILLEGAL,
+     NUMERIC(op_fucomip), NUMERIC(op_fcomip), ILLEGAL},
 };
 
 /* Single opcodes in rows that are otherwise illegal or ST(i). */
@@ -484,8 +589,8 @@ static bool has_op(const struct cpu *c, const struct fpu_op *op)
     op_fn *fn = op->run;
     if (fn == op_fcmov || fn == op_fcomi || fn == op_fcomip || fn == op_fucomi || fn == op_fucomip)
         return (c->model.features & FEAT_CMOV) != 0;
-    if (fn == op_fucom || fn == op_fucomp || fn == op_fucompp || fn == op_fprem1 || fn == op_fsin || fn == op_fcos ||
-        fn == op_fsincos)
+    if (fn == op_fucom || fn == op_fucomp || fn == op_fucompp || fn == op_fprem1 || fn == op_fsin ||
+        fn == op_fcos || fn == op_fsincos)
         return c->model.level >= CPU_386;
     return true;
 }

@@ -32,7 +32,8 @@ static enum emu_err open_floppies(struct machine *m, struct error *err)
     for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
         if (!m->cfg.floppy_path[d])
             continue;
-        enum emu_err e = machine_insert(m, d, m->cfg.floppy_path[d], m->cfg.floppy_readonly[d], err);
+        enum emu_err e =
+            machine_insert(m, d, m->cfg.floppy_path[d], m->cfg.floppy_readonly[d], err);
         if (e)
             return e;
     }
@@ -168,8 +169,11 @@ static int16_t clamp16(int v)
 
 void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
 {
-    post(m, (struct input_event){.kind = INPUT_MOUSE, .a = (uint8_t)buttons, .x = clamp16(dx),
-                                 .y = clamp16(dy), .z = clamp16(dz)});
+    post(m, (struct input_event){.kind = INPUT_MOUSE,
+                                 .a = (uint8_t)buttons,
+                                 .x = clamp16(dx),
+                                 .y = clamp16(dy),
+                                 .z = clamp16(dz)});
 }
 
 void machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len)
@@ -182,8 +186,8 @@ bool machine_serial_busy(const struct machine *m, unsigned port)
     return m->serial_taken[port] < m->serial_in[port].len;
 }
 
-/* Gives each UART that can take one its next byte; the end of that byte's transmission is a deadline
- * of the UART, so the next one follows in time. */
+/* Gives each UART that can take one its next byte; the end of that byte's transmission is a
+ * deadline of the UART, so the next one follows in time. */
 static void feed_serial(struct machine *m)
 {
     for (unsigned i = 0; i < SERIAL_PORTS; i++) {
@@ -207,7 +211,8 @@ enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
     blk_close(probe, NULL);
     if (e)
         return e;
-    struct input_event ev = {.kind = INPUT_INSERT, .a = (uint8_t)drive, .b = readonly, .text = (char *)path};
+    struct input_event ev = {
+        .kind = INPUT_INSERT, .a = (uint8_t)drive, .b = readonly, .text = (char *)path};
     e = machine_post(m, &ev, err);
     if (!e)
         drain_input(m);
@@ -233,25 +238,13 @@ enum emu_err machine_flush(struct machine *m, struct error *err)
 
 /* --- running --- */
 
-vtime machine_now(const struct machine *m)
-{
-    return clock_now(&m->pc->clk);
-}
+vtime machine_now(const struct machine *m) { return clock_now(&m->pc->clk); }
 
-uint64_t machine_icount(const struct machine *m)
-{
-    return m->pc->clk.st.icount;
-}
+uint64_t machine_icount(const struct machine *m) { return m->pc->clk.st.icount; }
 
-bool machine_idle(const struct machine *m)
-{
-    return m->pc->cpu.st.halted;
-}
+bool machine_idle(const struct machine *m) { return m->pc->cpu.st.halted; }
 
-vtime machine_next_event(const struct machine *m)
-{
-    return clock_next_due(&m->pc->clk);
-}
+vtime machine_next_event(const struct machine *m) { return clock_next_due(&m->pc->clk); }
 
 /* What devices asked of the board during the last stretch; true: *stop says why to come back. */
 static bool board_requests(struct machine *m, enum machine_stop *stop)
@@ -316,7 +309,8 @@ static void stress_snapshot(struct machine *m)
 #endif
 
 /* One stretch up to the next deadline; true: come back with *stop. */
-static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount, enum machine_stop *stop)
+static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount,
+                        enum machine_stop *stop)
 {
     struct pc *pc = m->pc;
     pc->clk.deadline_moved = false;
@@ -331,11 +325,8 @@ static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount, e
             return true;
         }
         return false;
-    case CPU_SHUTDOWN:
-        pc->reset_requested = true;
-        return false;
-    default:
-        return false;
+    case CPU_SHUTDOWN: pc->reset_requested = true; return false;
+    default: return false;
     }
 }
 

@@ -37,21 +37,22 @@ struct machine {
     struct machine_config cfg;
     struct machine_host host;
     struct pc *pc;
-    struct blk *floppy[FLOPPY_DRIVES]; /* NULL: empty */
+    struct blk *floppy[FLOPPY_DRIVES];  /* NULL: empty */
     uint8_t floppy_type[FLOPPY_DRIVES]; /* enum floppy_drive_type: fixed when the machine is made */
     struct input_log input;
     struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
     size_t serial_taken[SERIAL_PORTS];
-    struct typist typist; /* what scripts and the monitor type */
-    uint32_t trace_enabled;   /* log.enabled of every board that is built */
+    struct typist typist;   /* what scripts and the monitor type */
+    uint32_t trace_enabled; /* log.enabled of every board that is built */
     uint64_t stress_icount; /* stress build: of the last snapshot */
     bool running;
     bool no_reboot;
     unsigned mouse_buttons; /* as the monitor last set them */
 };
 
-MUST_CHECK enum emu_err machine_new(const struct machine_config *cfg, const struct machine_host *host,
-                                    struct machine **out, struct error *err);
+MUST_CHECK enum emu_err machine_new(const struct machine_config *cfg,
+                                    const struct machine_host *host, struct machine **out,
+                                    struct error *err);
 void machine_free(struct machine *m);
 
 /* Runs until virtual time `until` (VTIME_NEVER: no limit) or instruction count `until_icount`
@@ -70,7 +71,8 @@ bool machine_idle(const struct machine *m);
 vtime machine_next_event(const struct machine *m);
 
 /* Posts an input event (see input.h); it is applied when the machine next runs. */
-MUST_CHECK enum emu_err machine_post(struct machine *m, const struct input_event *ev, struct error *err);
+MUST_CHECK enum emu_err machine_post(struct machine *m, const struct input_event *ev,
+                                     struct error *err);
 void machine_key(struct machine *m, uint8_t hid, bool down);
 void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
 /* Bytes for a serial port; they arrive at the pace of the line. */
@@ -86,7 +88,8 @@ MUST_CHECK enum emu_err machine_flush(struct machine *m, struct error *err);
 
 /* The picture and the text of the screen now. */
 void machine_draw(struct machine *m, struct surface *out);
-/* UTF-8, one line per row, trailing blanks trimmed; false: not in a text mode (the text says so). */
+/* UTF-8, one line per row, trailing blanks trimmed; false: not in a text mode (the text says so).
+ */
 enum { SCREEN_TEXT_MAX = 40000 };
 bool machine_screen_text(struct machine *m, char *text, size_t len);
 
@@ -99,7 +102,7 @@ MUST_CHECK enum emu_err machine_save(struct machine *m, const char *path, struct
 MUST_CHECK enum emu_err machine_load(struct machine *m, const char *path, struct error *err);
 /* The same in memory: appends to `out`; `name` is for the sentences. */
 MUST_CHECK enum emu_err machine_save_to(struct machine *m, struct buf *out, struct error *err);
-MUST_CHECK enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, const char *name,
-                                          struct error *err);
+MUST_CHECK enum emu_err machine_load_from(struct machine *m, const void *data, size_t len,
+                                          const char *name, struct error *err);
 
 #endif

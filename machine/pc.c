@@ -13,8 +13,17 @@
 #include "debug/inspect.h"
 
 enum {
-    IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_CASCADE = 2, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_FLOPPY = 6,
-    IRQ_LPT = 7, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12, IRQ_FPU = 13,
+    IRQ_TIMER = 0,
+    IRQ_KEYBOARD = 1,
+    IRQ_CASCADE = 2,
+    IRQ_COM2 = 3,
+    IRQ_COM1 = 4,
+    IRQ_FLOPPY = 6,
+    IRQ_LPT = 7,
+    IRQ_RTC = 8,
+    IRQ_SCI = 9,
+    IRQ_MOUSE = 12,
+    IRQ_FPU = 13,
 };
 enum { DMA_FLOPPY = 2 };
 /* A byte on a serial line takes this long whatever the divisor says: the other end is a file or a
@@ -22,7 +31,8 @@ enum { DMA_FLOPPY = 2 };
 enum { SERIAL_BYTE_NS = 2000 };
 enum { SLOT_VGA = 2 };
 enum { LOW_RAM_END = 0xa0000, ROM_AREA = 0xc0000, BIOS_AREA = 0xe0000, ONE_MIB = 0x100000 };
-static const paddr ISA_LFB_BASE = 0xe0000000; /* isapc: where the VGA BIOS expects the frame buffer */
+static const paddr ISA_LFB_BASE =
+    0xe0000000; /* isapc: where the VGA BIOS expects the frame buffer */
 
 /* --- IRQ lines: every source goes through here to its controller --- */
 
@@ -220,7 +230,8 @@ static void set_pam(void *arg, uint32_t base, uint32_t size, bool read_ram, bool
 }
 
 /* The VGA window is plain memory in linear modes; elsewhere the VGA sees every access. */
-static void remap_vga(void *arg, bool direct, uint32_t window_offset, uint32_t size, uint64_t vram_offset)
+static void remap_vga(void *arg, bool direct, uint32_t window_offset, uint32_t size,
+                      uint64_t vram_offset)
 {
     struct pc *pc = arg;
     paddr base = LOW_RAM_END + window_offset;
@@ -254,8 +265,10 @@ static enum emu_err make_memory(struct pc *pc, struct error *err)
     if (e)
         return e;
     pc->ram_region = phys_region_memory(p, "ram", pc->ram, 0, 0, pc->ram->size);
-    pc->vga_window_region = phys_region_device(p, "vga window", &vga_mem_io, &pc->vga, LOW_RAM_END, VGA_WINDOW);
-    pc->vga_direct_region = phys_region_memory(p, "vga window (direct)", pc->vram, 0, LOW_RAM_END, VGA_WINDOW);
+    pc->vga_window_region =
+        phys_region_device(p, "vga window", &vga_mem_io, &pc->vga, LOW_RAM_END, VGA_WINDOW);
+    pc->vga_direct_region =
+        phys_region_memory(p, "vga window (direct)", pc->vram, 0, LOW_RAM_END, VGA_WINDOW);
     pc->lfb_region = phys_region_memory(p, "vga frame buffer", pc->vram, 0, 0, VGA_VRAM_SIZE);
     phys_map(p, 0, ram < LOW_RAM_END ? ram : LOW_RAM_END, pc->ram_region, PHYS_RW);
     if (ram > ONE_MIB)
@@ -271,7 +284,13 @@ static void map_firmware(struct pc *pc)
     struct phys *p = pc->phys;
     unsigned high = phys_region_memory(p, "firmware", pc->bios, 0, 0x100000000ull - size, size);
     phys_map(p, 0x100000000ull - size, size, high, PHYS_READ);
-    pc->bios_region = phys_region_memory(p, "firmware (below 1 MiB)", pc->bios, size - low, ONE_MIB - low, low);
+    if (pc->m->cfg.cpu.level == CPU_286) { /* 24 address lines: its reset vector is at FFFFF0 */
+        unsigned top =
+            phys_region_memory(p, "firmware (below 16 MiB)", pc->bios, 0, 0x1000000 - size, size);
+        phys_map(p, 0x1000000 - size, size, top, PHYS_READ);
+    }
+    pc->bios_region =
+        phys_region_memory(p, "firmware (below 1 MiB)", pc->bios, size - low, ONE_MIB - low, low);
     if (pc->m->cfg.board == BOARD_ISAPC)
         phys_map(p, ROM_AREA, ONE_MIB - ROM_AREA, pc->ram_region, PHYS_RW);
     else
@@ -291,48 +310,59 @@ static void preload_firmware(struct pc *pc)
 
 /* --- devices --- */
 
-static bool timer2_out(void *arg)
-{
-    return i8254_out(&((struct pc *)arg)->pit, 2);
-}
+static bool timer2_out(void *arg) { return i8254_out(&((struct pc *)arg)->pit, 2); }
 
 static void make_interrupts_and_time(struct pc *pc)
 {
     struct clock *clk = &pc->clk;
     struct log *log = &pc->log;
     bool pci = pc->m->cfg.board == BOARD_PC; /* the PIIX has edge/level control registers */
-    i8259_init(&pc->pic[1], "pic1", (struct i8259_wiring){.log = log, .intr = i8259_pin(&pc->pic[0], IRQ_CASCADE),
-                                                         .elcr_writable = pci ? 0xde : 0});
-    i8259_init(&pc->pic[0], "pic0", (struct i8259_wiring){.log = log, .intr = {cpu_set_intr, &pc->cpu, 0},
-                                                         .slave = &pc->pic[1], .slave_pin = IRQ_CASCADE,
-                                                         .elcr_writable = pci ? 0xf8 : 0});
-    i8254_init(&pc->pit, "pit", (struct i8254_wiring){.clk = clk, .log = log,
-                                                     .out = {irq_line(pc, IRQ_TIMER)}});
-    mc146818_init(&pc->rtc, "rtc", (struct mc146818_wiring){.clk = clk, .log = log,
-                                                            .irq = irq_line(pc, IRQ_RTC),
-                                                            .nmi_mask = {set_nmi_mask, pc, 0},
-                                                            .start = pc->m->cfg.rtc_base});
-    port61_init(&pc->port61, "port61", (struct port61_wiring){.clk = clk, .gate2 = i8254_gate(&pc->pit, 2),
-                                                              .out2 = timer2_out, .out2_arg = pc});
-    port92_init(&pc->port92, "port92", (struct port92_wiring){.a20 = {set_a20_port92, pc, 0},
-                                                              .reset = {request_reset, pc, 0}});
+    i8259_init(&pc->pic[1], "pic1",
+               (struct i8259_wiring){.log = log,
+                                     .intr = i8259_pin(&pc->pic[0], IRQ_CASCADE),
+                                     .elcr_writable = pci ? 0xde : 0});
+    i8259_init(&pc->pic[0], "pic0",
+               (struct i8259_wiring){.log = log,
+                                     .intr = {cpu_set_intr, &pc->cpu, 0},
+                                     .slave = &pc->pic[1],
+                                     .slave_pin = IRQ_CASCADE,
+                                     .elcr_writable = pci ? 0xf8 : 0});
+    i8254_init(&pc->pit, "pit",
+               (struct i8254_wiring){.clk = clk, .log = log, .out = {irq_line(pc, IRQ_TIMER)}});
+    mc146818_init(&pc->rtc, "rtc",
+                  (struct mc146818_wiring){.clk = clk,
+                                           .log = log,
+                                           .irq = irq_line(pc, IRQ_RTC),
+                                           .nmi_mask = {set_nmi_mask, pc, 0},
+                                           .start = pc->m->cfg.rtc_base});
+    port61_init(
+        &pc->port61, "port61",
+        (struct port61_wiring){
+            .clk = clk, .gate2 = i8254_gate(&pc->pit, 2), .out2 = timer2_out, .out2_arg = pc});
+    port92_init(
+        &pc->port92, "port92",
+        (struct port92_wiring){.a20 = {set_a20_port92, pc, 0}, .reset = {request_reset, pc, 0}});
 }
 
 static void make_input(struct pc *pc)
 {
     struct clock *clk = &pc->clk;
     struct log *log = &pc->log;
-    i8042_init(&pc->kbc, "i8042", (struct i8042_wiring){.clk = clk, .log = log,
-                                                       .irq_keyboard = irq_line(pc, IRQ_KEYBOARD),
-                                                       .irq_aux = irq_line(pc, IRQ_MOUSE),
-                                                       .a20 = {set_a20_8042, pc, 0},
-                                                       .reset = {request_reset, pc, 0},
-                                                       .port = {{&ps2_kbd_ops, &pc->keyboard},
-                                                                {&ps2_mouse_ops, &pc->mouse}}});
-    ps2_kbd_init(&pc->keyboard, "kbd", (struct ps2_kbd_wiring){.clk = clk, .log = log,
-                                                              .ready = i8042_ready(&pc->kbc, I8042_KEYBOARD)});
-    ps2_mouse_init(&pc->mouse, "mouse", (struct ps2_mouse_wiring){.clk = clk, .log = log,
-                                                                 .ready = i8042_ready(&pc->kbc, I8042_AUX)});
+    i8042_init(&pc->kbc, "i8042",
+               (struct i8042_wiring){
+                   .clk = clk,
+                   .log = log,
+                   .irq_keyboard = irq_line(pc, IRQ_KEYBOARD),
+                   .irq_aux = irq_line(pc, IRQ_MOUSE),
+                   .a20 = {set_a20_8042, pc, 0},
+                   .reset = {request_reset, pc, 0},
+                   .port = {{&ps2_kbd_ops, &pc->keyboard}, {&ps2_mouse_ops, &pc->mouse}}});
+    ps2_kbd_init(&pc->keyboard, "kbd",
+                 (struct ps2_kbd_wiring){
+                     .clk = clk, .log = log, .ready = i8042_ready(&pc->kbc, I8042_KEYBOARD)});
+    ps2_mouse_init(&pc->mouse, "mouse",
+                   (struct ps2_mouse_wiring){
+                       .clk = clk, .log = log, .ready = i8042_ready(&pc->kbc, I8042_AUX)});
 }
 
 static void make_dma_and_floppy(struct pc *pc)
@@ -346,7 +376,9 @@ static void make_dma_and_floppy(struct pc *pc)
     memcpy(w.page_of, (const uint8_t[]){0x7, 0x3, 0x1, 0x2}, 4); /* ports 87 83 81 82 */
     w.cascade = i8237_line(&pc->dma[1], 0);
     i8237_init(&pc->dma[0], "dma0", w);
-    struct i82077_wiring f = {.clk = &pc->clk, .log = &pc->log, .irq = irq_line(pc, IRQ_FLOPPY),
+    struct i82077_wiring f = {.clk = &pc->clk,
+                              .log = &pc->log,
+                              .irq = irq_line(pc, IRQ_FLOPPY),
                               .dma = i8237_line(&pc->dma[0], DMA_FLOPPY)};
     for (unsigned d = 0; d < FLOPPY_DRIVES; d++)
         f.drive_type[d] = pc->m->floppy_type[d];
@@ -359,27 +391,47 @@ static void make_ports(struct pc *pc)
     static const char *const id[SERIAL_PORTS] = {"com1", "com2"};
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         ns16550_init(&pc->serial[i], id[i],
-                     (struct ns16550_wiring){.clk = &pc->clk, .log = &pc->log, .irq = irq_line(pc, irq[i]),
-                                             .out2_gates_irq = true, .byte_ns = SERIAL_BYTE_NS,
+                     (struct ns16550_wiring){.clk = &pc->clk,
+                                             .log = &pc->log,
+                                             .irq = irq_line(pc, irq[i]),
+                                             .out2_gates_irq = true,
+                                             .byte_ns = SERIAL_BYTE_NS,
                                              .modem = NS16550_CTS | NS16550_DSR | NS16550_DCD,
-                                             .tx = i ? serial1_out : serial0_out, .arg = pc});
-    lpt_init(&pc->lpt, "lpt", (struct lpt_wiring){.clk = &pc->clk, .log = &pc->log, .irq = irq_line(pc, IRQ_LPT),
-                                                  .out = parallel_out, .arg = pc});
+                                             .tx = i ? serial1_out : serial0_out,
+                                             .arg = pc});
+    lpt_init(&pc->lpt, "lpt",
+             (struct lpt_wiring){.clk = &pc->clk,
+                                 .log = &pc->log,
+                                 .irq = irq_line(pc, IRQ_LPT),
+                                 .out = parallel_out,
+                                 .arg = pc});
     postcode_init(&pc->post, "post", (struct postcode_wiring){.log = &pc->log});
-    debugcon_init(&pc->debug[0], "debug402", (struct debugcon_wiring){.readback = 0xe9, .out = debug402_out, .arg = pc});
-    debugcon_init(&pc->debug[1], "debugE9", (struct debugcon_wiring){.readback = 0xe9, .out = debugE9_out, .arg = pc});
+    debugcon_init(&pc->debug[0], "debug402",
+                  (struct debugcon_wiring){.readback = 0xe9, .out = debug402_out, .arg = pc});
+    debugcon_init(&pc->debug[1], "debugE9",
+                  (struct debugcon_wiring){.readback = 0xe9, .out = debugE9_out, .arg = pc});
     fw_cfg_init(&pc->fw_cfg, "fw_cfg", (struct fw_cfg_wiring){.log = &pc->log});
-    vga_init(&pc->vga, "vga", (struct vga_wiring){.clk = &pc->clk, .log = &pc->log, .phys = pc->phys,
-                                                  .vram = pc->vram, .remap = remap_vga, .remap_arg = pc});
+    vga_init(&pc->vga, "vga",
+             (struct vga_wiring){.clk = &pc->clk,
+                                 .log = &pc->log,
+                                 .phys = pc->phys,
+                                 .vram = pc->vram,
+                                 .remap = remap_vga,
+                                 .remap_arg = pc});
 }
 
 /* The display adapter's PCI side. */
 STATE_DESC(vga_pci_desc, struct vga_pci_state, 1,
-           FIELD_STRUCT(struct vga_pci_state, pci, struct pci_config, pci_config_desc, "configuration space"));
+           FIELD_STRUCT(struct vga_pci_state, pci, struct pci_config, pci_config_desc,
+                        "configuration space"));
 
 static const struct pci_identity vga_identity = {
-    .vendor = 0x1234, .device = 0x1111, .class_code = 0x030000, .revision = 2,
-    .subsystem_vendor = 0x1af4, .subsystem = 0x1100,
+    .vendor = 0x1234,
+    .device = 0x1111,
+    .class_code = 0x030000,
+    .revision = 2,
+    .subsystem_vendor = 0x1af4,
+    .subsystem = 0x1100,
 };
 
 static void vga_pci_reset(void *dev, enum reset_kind kind)
@@ -411,10 +463,12 @@ static void make_vga_pci(struct pc *pc)
     v->dev = (struct device){&vga_pci_class, "vga_pci", NULL};
     pci_function_init(&v->fn, "VGA", v, &v->st.pci, &vga_identity);
     pci_function_add_bar(&v->fn, 0, PCI_BAR_PREFETCH, VGA_VRAM_SIZE, move_lfb);
-    pc->mmio_region = phys_region_device(pc->phys, "vga registers", &vga_mmio_io, &pc->vga, 0, VGA_MMIO_SIZE);
+    pc->mmio_region =
+        phys_region_device(pc->phys, "vga registers", &vga_mmio_io, &pc->vga, 0, VGA_MMIO_SIZE);
     pci_function_add_bar(&v->fn, 2, PCI_BAR_MEMORY, VGA_MMIO_SIZE, move_lfb);
     if (pc->vga_rom) {
-        pc->rom_region = phys_region_memory(pc->phys, "vga ROM", pc->vga_rom, 0, 0, pc->vga_rom->size);
+        pc->rom_region =
+            phys_region_memory(pc->phys, "vga ROM", pc->vga_rom, 0, 0, pc->vga_rom->size);
         pci_function_add_bar(&v->fn, PCI_ROM, PCI_BAR_ROM, (uint32_t)pc->vga_rom->size, move_lfb);
     }
 }
@@ -435,21 +489,34 @@ static enum emu_err make_pci(struct pc *pc, struct error *err)
 {
     struct log *log = &pc->log;
     pc->io_windows = (struct pci_io_map){.bus = &pc->io, .log = log};
-    pc->pm_window = (struct pci_io_window){.name = "pm", .ops = &piix_pm_io, .dev = &pc->pm, .count = PIIX_PM_PORTS};
-    pc->smb_window = (struct pci_io_window){.name = "smbus", .ops = &piix_smb_io, .dev = &pc->pm, .count = PIIX_SMB_PORTS};
+    pc->pm_window = (struct pci_io_window){
+        .name = "pm", .ops = &piix_pm_io, .dev = &pc->pm, .count = PIIX_PM_PORTS};
+    pc->smb_window = (struct pci_io_window){
+        .name = "smbus", .ops = &piix_smb_io, .dev = &pc->pm, .count = PIIX_SMB_PORTS};
     pci_io_map_add(&pc->io_windows, &pc->pm_window);
     pci_io_map_add(&pc->io_windows, &pc->smb_window);
     struct piix_wiring isa = {.log = log, .reset = request_reset_rcr, .arg = pc};
     for (unsigned i = 0; i < PIIX_IRQS; i++)
         isa.irq[i] = (struct irq_line){set_irq, pc, i};
     piix_init(&pc->isa_bridge, "piix3", isa);
-    pci_host_init(&pc->pci, "pci", (struct pci_host_wiring){.log = log, .pass = &piix_reset_io, .pass_dev = &pc->isa_bridge});
-    i440fx_init(&pc->host_bridge, "i440fx", (struct i440fx_wiring){.log = log, .set_pam = set_pam, .arg = pc,
-                                                                  .ram_mib = (uint32_t)(pc->ram->size >> 20)});
-    piix_pm_init(&pc->pm, "piix4_pm", (struct piix_pm_wiring){.clk = &pc->clk, .log = log, .sci = irq_line(pc, IRQ_SCI),
-                                                             .lpt = true, .com1 = true, .com2 = true,
-                                                             .move_pm = move_pm, .move_smb = move_smb,
-                                                             .power_off = request_poweroff, .arg = pc});
+    pci_host_init(
+        &pc->pci, "pci",
+        (struct pci_host_wiring){.log = log, .pass = &piix_reset_io, .pass_dev = &pc->isa_bridge});
+    i440fx_init(
+        &pc->host_bridge, "i440fx",
+        (struct i440fx_wiring){
+            .log = log, .set_pam = set_pam, .arg = pc, .ram_mib = (uint32_t)(pc->ram->size >> 20)});
+    piix_pm_init(&pc->pm, "piix4_pm",
+                 (struct piix_pm_wiring){.clk = &pc->clk,
+                                         .log = log,
+                                         .sci = irq_line(pc, IRQ_SCI),
+                                         .lpt = true,
+                                         .com1 = true,
+                                         .com2 = true,
+                                         .move_pm = move_pm,
+                                         .move_smb = move_smb,
+                                         .power_off = request_poweroff,
+                                         .arg = pc});
     make_vga_pci(pc);
     enum emu_err e = pci_bus_add(&pc->pci, 0, 0, &pc->host_bridge.pci, err);
     if (!e)
@@ -469,10 +536,12 @@ struct port_range {
     void *dev;
 };
 
-static enum emu_err map_ports(struct pc *pc, const struct port_range *r, size_t n, struct error *err)
+static enum emu_err map_ports(struct pc *pc, const struct port_range *r, size_t n,
+                              struct error *err)
 {
     for (size_t i = 0; i < n; i++) {
-        enum emu_err e = io_bus_map(&pc->io, r[i].name, r[i].base, r[i].count, r[i].first_offset, r[i].ops, r[i].dev, err);
+        enum emu_err e = io_bus_map(&pc->io, r[i].name, r[i].base, r[i].count, r[i].first_offset,
+                                    r[i].ops, r[i].dev, err);
         if (e)
             return e;
     }
@@ -535,11 +604,11 @@ static void add_device(struct pc *pc, struct device *dev)
 static void list_devices(struct pc *pc)
 {
     struct device *isa[] = {
-        &pc->cpu.dev, &pc->glue.dev, &pc->pic[0].dev, &pc->pic[1].dev, &pc->pit.dev, &pc->rtc.dev,
-        &pc->port61.dev, &pc->port92.dev, &pc->kbc.dev, &pc->keyboard.dev, &pc->mouse.dev,
-        &pc->dma_page.dev, &pc->dma[0].dev, &pc->dma[1].dev, &pc->fdc.dev, &pc->serial[0].dev,
-        &pc->serial[1].dev, &pc->lpt.dev, &pc->post.dev, &pc->debug[0].dev, &pc->debug[1].dev,
-        &pc->fw_cfg.dev, &pc->vga.dev,
+        &pc->cpu.dev,       &pc->glue.dev,      &pc->pic[0].dev, &pc->pic[1].dev, &pc->pit.dev,
+        &pc->rtc.dev,       &pc->port61.dev,    &pc->port92.dev, &pc->kbc.dev,    &pc->keyboard.dev,
+        &pc->mouse.dev,     &pc->dma_page.dev,  &pc->dma[0].dev, &pc->dma[1].dev, &pc->fdc.dev,
+        &pc->serial[0].dev, &pc->serial[1].dev, &pc->lpt.dev,    &pc->post.dev,   &pc->debug[0].dev,
+        &pc->debug[1].dev,  &pc->fw_cfg.dev,    &pc->vga.dev,
     };
     struct device *pci[] = {
         &pc->pci.dev, &pc->host_bridge.dev, &pc->isa_bridge.dev, &pc->pm.dev, &pc->vga_pci.dev,
@@ -561,15 +630,24 @@ static enum emu_err make_board(struct pc *pc, struct error *err)
     const struct machine_config *cfg = &pc->m->cfg;
     clock_init(&pc->clk, clock_rate(cfg));
     io_bus_init(&pc->io);
-    pc->log = (struct log){.enabled = pc->m->trace_enabled, .sink = log_out, .arg = pc, .clk = &pc->clk,
-                           .where = where, .where_arg = pc};
+    pc->log = (struct log){.enabled = pc->m->trace_enabled,
+                           .sink = log_out,
+                           .arg = pc,
+                           .clk = &pc->clk,
+                           .where = where,
+                           .where_arg = pc};
     enum emu_err e = make_memory(pc, err);
     if (e)
         return e;
     map_firmware(pc);
     e = cpu_init(&pc->cpu, "cpu", &cfg->cpu, cfg->core,
-                 (struct cpu_wiring){.clk = &pc->clk, .log = &pc->log, .phys = pc->phys, .io = &pc->io,
-                                     .intack = intack, .intack_arg = pc, .ferr = {set_ferr, pc, 0},
+                 (struct cpu_wiring){.clk = &pc->clk,
+                                     .log = &pc->log,
+                                     .phys = pc->phys,
+                                     .io = &pc->io,
+                                     .intack = intack,
+                                     .intack_arg = pc,
+                                     .ferr = {set_ferr, pc, 0},
                                      .tsc_hz = 1000000000},
                  err);
     if (e)
@@ -651,8 +729,8 @@ void pc_power_button(struct pc *pc)
 
 /* --- media --- */
 
-enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly, struct blk **out,
-                            struct error *err)
+enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly,
+                            struct blk **out, struct error *err)
 {
     struct blk *image;
     bool snapshot = m->cfg.snapshot;
@@ -660,8 +738,8 @@ enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *rea
     if (e)
         return e;
     if (!floppy_format_of(image->size)) {
-        e = error_set(err, EMU_FORMAT, "%s has %llu bytes, which is no floppy size (160K to 2.88M)", path,
-                      (unsigned long long)image->size);
+        e = error_set(err, EMU_FORMAT, "%s has %llu bytes, which is no floppy size (160K to 2.88M)",
+                      path, (unsigned long long)image->size);
     } else if (snapshot && !*readonly) {
         e = overlay_open(image, out, err);
         if (!e)
@@ -674,15 +752,13 @@ enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *rea
     return e;
 }
 
-enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, bool readonly, struct error *err)
+enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, bool readonly,
+                              struct error *err)
 {
     return i82077_insert(&pc->fdc, drive, image, readonly, err);
 }
 
-void pc_eject_floppy(struct pc *pc, unsigned drive)
-{
-    i82077_eject(&pc->fdc, drive);
-}
+void pc_eject_floppy(struct pc *pc, unsigned drive) { i82077_eject(&pc->fdc, drive); }
 
 /* --- for the monitor --- */
 
@@ -697,16 +773,18 @@ static void trace_instruction(void *arg, struct cpu *c)
         return;
     const uint64_t *r = c->st.gpr;
     cpu_sync(c);
-    trace_line(&pc->log, TRACE_EXEC, "a=%08x c=%08x d=%08x b=%08x sp=%08x bp=%08x si=%08x di=%08x fl=%08x  %s",
-               (uint32_t)r[0], (uint32_t)r[1], (uint32_t)r[2], (uint32_t)r[3], (uint32_t)r[4], (uint32_t)r[5],
-               (uint32_t)r[6], (uint32_t)r[7], (uint32_t)c->st.eflags, text);
+    trace_line(&pc->log, TRACE_EXEC,
+               "a=%08x c=%08x d=%08x b=%08x sp=%08x bp=%08x si=%08x di=%08x fl=%08x  %s",
+               (uint32_t)r[0], (uint32_t)r[1], (uint32_t)r[2], (uint32_t)r[3], (uint32_t)r[4],
+               (uint32_t)r[5], (uint32_t)r[6], (uint32_t)r[7], (uint32_t)c->st.eflags, text);
 }
 
-static void trace_port(void *arg, bool write, uint16_t port, uint32_t value, enum access_size size, bool present)
+static void trace_port(void *arg, bool write, uint16_t port, uint32_t value, enum access_size size,
+                       bool present)
 {
     struct pc *pc = arg;
-    trace_line(&pc->log, TRACE_IO, "%s%u %04x %0*x%s", write ? "out" : "in", 8 * size, port, 2 * (int)size, value,
-               present ? "" : " (nothing there)");
+    trace_line(&pc->log, TRACE_IO, "%s%u %04x %0*x%s", write ? "out" : "in", 8 * size, port,
+               2 * (int)size, value, present ? "" : " (nothing there)");
 }
 
 void pc_set_trace(struct pc *pc, uint32_t mask)
@@ -732,9 +810,11 @@ void pc_print_pic(struct pc *pc, void (*emit)(void *arg, const char *line), void
     for (int i = 1; i >= 0; i--) { /* QEMU's order and form */
         char line[160];
         const struct i8259_state *s = &pc->pic[i].st;
-        snprintf(line, sizeof(line),
-                 "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d", i, s->irr,
-                 s->imr, s->isr, (s->lowest + 1) & 7, s->icw2, s->read_isr, s->elcr, s->icw4 >> 4 & 1);
+        snprintf(
+            line, sizeof(line),
+            "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x fnm=%d",
+            i, s->irr, s->imr, s->isr, (s->lowest + 1) & 7, s->icw2, s->read_isr, s->elcr,
+            s->icw4 >> 4 & 1);
         emit(arg, line);
     }
 }

@@ -1,6 +1,6 @@
 /*
- * What the firmware finds: ROM files, CMOS bytes, fw_cfg items, the Linux kernel for our option ROM.
- * CMOS bytes as IBM's PC/AT BIOS and SeaBIOS read them; fw_cfg as QEMU's specification says.
+ * What the firmware finds: ROM files, CMOS bytes, fw_cfg items, the Linux kernel for our option
+ * ROM. CMOS bytes as IBM's PC/AT BIOS and SeaBIOS read them; fw_cfg as QEMU's specification says.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,11 +11,13 @@
 
 /* --- files --- */
 
-static enum emu_err read_file(const char *path, const char *what, const char *advice, struct buf *b, struct error *err)
+static enum emu_err read_file(const char *path, const char *what, const char *advice, struct buf *b,
+                              struct error *err)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
-        return error_set(err, EMU_IO, "cannot open the %s %s: %s; %s", what, path, strerror(errno), advice);
+        return error_set(err, EMU_IO, "cannot open the %s %s: %s; %s", what, path, strerror(errno),
+                         advice);
     uint8_t part[65536];
     size_t n;
     while ((n = fread(part, 1, sizeof(part), f)) > 0)
@@ -26,7 +28,8 @@ static enum emu_err read_file(const char *path, const char *what, const char *ad
         return error_set(err, EMU_IO, "cannot read the %s %s: %s", what, path, strerror(errno));
     if (b->failed)
         return error_set(err, EMU_NOMEM, "the host has no memory for the %s %s", what, path);
-    return b->len ? EMU_OK : error_set(err, EMU_FORMAT, "the %s %s is empty; %s", what, path, advice);
+    return b->len ? EMU_OK
+                  : error_set(err, EMU_FORMAT, "the %s %s is empty; %s", what, path, advice);
 }
 
 enum { MAX_BIOS = 16 << 20, MAX_OPTION_ROM = 128 << 10 };
@@ -35,9 +38,12 @@ static enum emu_err load_bios(struct pc *pc, struct error *err)
 {
     struct buf b = {0};
     const char *path = pc->m->cfg.bios_path;
-    enum emu_err e = read_file(path, "firmware", "install the package seabios, or name a ROM with -bios or a directory with -L", &b, err);
+    enum emu_err e = read_file(
+        path, "firmware",
+        "install the package seabios, or name a ROM with -bios or a directory with -L", &b, err);
     if (!e && b.len > MAX_BIOS)
-        e = error_set(err, EMU_FORMAT, "the firmware %s is larger than %d MiB; is it a ROM image?", path, MAX_BIOS >> 20);
+        e = error_set(err, EMU_FORMAT, "the firmware %s is larger than %d MiB; is it a ROM image?",
+                      path, MAX_BIOS >> 20);
     if (!e)
         e = phys_block_new(pc->phys, "bios", b.len, true, &pc->bios, err);
     if (!e) { /* it ends at the top of memory */
@@ -55,9 +61,11 @@ static enum emu_err load_vga_rom(struct pc *pc, struct error *err)
     uint64_t size = 2048;
     if (pc->m->cfg.board != BOARD_PC || !pc->m->cfg.vgabios_path)
         return EMU_OK;
-    enum emu_err e = read_file(pc->m->cfg.vgabios_path, "VGA BIOS", "install the package seabios, or name a directory with -L", &b, err);
+    enum emu_err e = read_file(pc->m->cfg.vgabios_path, "VGA BIOS",
+                               "install the package seabios, or name a directory with -L", &b, err);
     if (!e && b.len > MAX_OPTION_ROM)
-        e = error_set(err, EMU_FORMAT, "the VGA BIOS %s is larger than %d KiB", pc->m->cfg.vgabios_path, MAX_OPTION_ROM >> 10);
+        e = error_set(err, EMU_FORMAT, "the VGA BIOS %s is larger than %d KiB",
+                      pc->m->cfg.vgabios_path, MAX_OPTION_ROM >> 10);
     while (size < b.len || size < PHYS_PAGE_SIZE) /* a window is a power of two */
         size *= 2;
     if (!e)
@@ -77,8 +85,15 @@ enum emu_err pc_load_roms(struct pc *pc, struct error *err)
 /* --- CMOS (PC/AT; 34/35, 38, 3D as SeaBIOS reads them) --- */
 
 enum {
-    CMOS_FLOPPY = 0x10, CMOS_EQUIPMENT = 0x14, CMOS_BASE_KB = 0x15, CMOS_EXT_KB = 0x17, CMOS_CHECKSUM = 0x2e,
-    CMOS_EXT_KB2 = 0x30, CMOS_ABOVE_16M = 0x34, CMOS_BOOT3 = 0x38, CMOS_BOOT12 = 0x3d,
+    CMOS_FLOPPY = 0x10,
+    CMOS_EQUIPMENT = 0x14,
+    CMOS_BASE_KB = 0x15,
+    CMOS_EXT_KB = 0x17,
+    CMOS_CHECKSUM = 0x2e,
+    CMOS_EXT_KB2 = 0x30,
+    CMOS_ABOVE_16M = 0x34,
+    CMOS_BOOT3 = 0x38,
+    CMOS_BOOT12 = 0x3d,
 };
 
 static void cmos16(struct pc *pc, unsigned index, uint64_t value, uint64_t max)
@@ -99,11 +114,13 @@ static void describe_memory(struct pc *pc)
     cmos16(pc, CMOS_ABOVE_16M, ram > 16 << 20 ? (ram - (16 << 20)) >> 16 : 0, 0xffff);
 }
 
-/* Equipment (PC/AT): bit 0 floppies, bits 7-6 their count - 1, bits 5-4 display 00 = VGA, bit 1 FPU, bit 2 keyboard. */
+/* Equipment (PC/AT): bit 0 floppies, bits 7-6 their count - 1, bits 5-4 display 00 = VGA, bit 1
+ * FPU, bit 2 keyboard. */
 static void describe_equipment(struct pc *pc)
 {
     unsigned drives = (pc->m->floppy_type[0] != 0) + (pc->m->floppy_type[1] != 0);
-    unsigned equipment = 4 | (drives ? 1 | (drives - 1) << 6 : 0) | (pc->m->cfg.cpu.features & FEAT_FPU ? 2 : 0);
+    unsigned equipment =
+        4 | (drives ? 1 | (drives - 1) << 6 : 0) | (pc->m->cfg.cpu.features & FEAT_FPU ? 2 : 0);
     mc146818_set_cmos(&pc->rtc, CMOS_FLOPPY, i82077_cmos_types(&pc->fdc));
     mc146818_set_cmos(&pc->rtc, CMOS_EQUIPMENT, (uint8_t)equipment);
 }
@@ -124,7 +141,8 @@ static void describe_boot_order(struct pc *pc)
     for (unsigned i = 0; i < 3 && order[i]; i++)
         n[i] = boot_nibble(order[i]);
     mc146818_set_cmos(&pc->rtc, CMOS_BOOT12, (uint8_t)(n[0] | n[1] << 4));
-    mc146818_set_cmos(&pc->rtc, CMOS_BOOT3, (uint8_t)(n[2] << 4 | 1)); /* bit 0: boot sectors need no 55AA */
+    mc146818_set_cmos(&pc->rtc, CMOS_BOOT3,
+                      (uint8_t)(n[2] << 4 | 1)); /* bit 0: boot sectors need no 55AA */
 }
 
 /* --- fw_cfg --- */
@@ -141,28 +159,36 @@ static enum emu_err add_e820(struct pc *pc, struct error *err)
     return e;
 }
 
-static enum emu_err add_rom_file(struct pc *pc, const char *path, const char *what, const char *name, struct error *err)
+static enum emu_err add_rom_file(struct pc *pc, const char *path, const char *what,
+                                 const char *name, struct error *err)
 {
     struct buf b = {0};
-    enum emu_err e = read_file(path, what, "check the installation, or name its directory with -L", &b, err);
+    enum emu_err e =
+        read_file(path, what, "check the installation, or name its directory with -L", &b, err);
     if (!e)
         e = fw_cfg_add_file(&pc->fw_cfg, name, b.data, b.len, err);
     buf_free(&b);
     return e;
 }
 
-/* A bzImage's real-mode part is (setup_sects + 1) sectors, 4 standing for 0 (Linux boot protocol). */
-static enum emu_err split_kernel(const struct buf *k, const char *path, size_t *setup, struct error *err)
+/* A bzImage's real-mode part is (setup_sects + 1) sectors, 4 standing for 0 (Linux boot protocol).
+ */
+static enum emu_err split_kernel(const struct buf *k, const char *path, size_t *setup,
+                                 struct error *err)
 {
     enum { SETUP_SECTS = 0x1f1, MAGIC = 0x202 };
     if (k->len < 0x300 || memcmp(k->data + MAGIC, "HdrS", 4) != 0)
-        return error_set(err, EMU_FORMAT, "%s is no Linux kernel (bzImage); give -kernel a bzImage", path);
+        return error_set(err, EMU_FORMAT, "%s is no Linux kernel (bzImage); give -kernel a bzImage",
+                         path);
     unsigned sects = k->data[SETUP_SECTS] ? k->data[SETUP_SECTS] : 4;
     *setup = (sects + 1) * 512u;
-    return *setup < k->len ? EMU_OK : error_set(err, EMU_FORMAT, "the kernel %s is cut off; copy it again", path);
+    return *setup < k->len
+               ? EMU_OK
+               : error_set(err, EMU_FORMAT, "the kernel %s is cut off; copy it again", path);
 }
 
-static enum emu_err add_block(struct pc *pc, uint16_t size_key, uint16_t data_key, const void *data, size_t len, struct error *err)
+static enum emu_err add_block(struct pc *pc, uint16_t size_key, uint16_t data_key, const void *data,
+                              size_t len, struct error *err)
 {
     enum emu_err e = fw_cfg_add_u32(&pc->fw_cfg, size_key, (uint32_t)len, err);
     return e ? e : fw_cfg_add_bytes(&pc->fw_cfg, data_key, data, len, err);
@@ -179,7 +205,8 @@ static enum emu_err add_kernel_file(struct pc *pc, struct error *err)
     if (!e)
         e = add_block(pc, FW_CFG_SETUP_SIZE, FW_CFG_SETUP_DATA, k.data, setup, err);
     if (!e)
-        e = add_block(pc, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, k.data + setup, k.len - setup, err);
+        e = add_block(pc, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, k.data + setup, k.len - setup,
+                      err);
     buf_free(&k);
     return e;
 }
@@ -209,8 +236,10 @@ static enum emu_err add_kernel(struct pc *pc, struct error *err)
 
 static enum emu_err add_numbers(struct pc *pc, struct error *err)
 {
-    static const struct { uint16_t key, value; } items[] = {
-        {FW_CFG_NOGRAPHIC, 0}, {FW_CFG_NB_CPUS, 1}, {FW_CFG_MAX_CPUS, 1},
+    static const struct {
+        uint16_t key, value;
+    } items[] = {
+        {FW_CFG_NOGRAPHIC, 0},   {FW_CFG_NB_CPUS, 1},        {FW_CFG_MAX_CPUS, 1},
         {FW_CFG_ACPI_TABLES, 0}, {FW_CFG_SMBIOS_ENTRIES, 0},
     };
     enum emu_err e = fw_cfg_add_u64(&pc->fw_cfg, FW_CFG_RAM_SIZE, pc->m->cfg.ram_size, err);

@@ -7,7 +7,8 @@
 
 static const vtime POLL_NS = 10000000; /* how often a wait looks */
 
-void script_init(struct script *s, struct machine *m, void (*out)(void *arg, const char *text), void *arg)
+void script_init(struct script *s, struct machine *m, void (*out)(void *arg, const char *text),
+                 void *arg)
 {
     *s = (struct script){0};
     monitor_init(&s->mon, m, out, arg);
@@ -53,8 +54,14 @@ static bool on_screen(struct script *s, const char *text)
 typedef bool condition(struct script *s, const char *text);
 
 static bool screen_has(struct script *s, const char *text) { return on_screen(s, text); }
-static bool serial_has(struct script *s, const char *text) { return seen(&s->serial, &s->serial_seen, text); }
-static bool debug_has(struct script *s, const char *text) { return seen(&s->debug, &s->debug_seen, text); }
+static bool serial_has(struct script *s, const char *text)
+{
+    return seen(&s->serial, &s->serial_seen, text);
+}
+static bool debug_has(struct script *s, const char *text)
+{
+    return seen(&s->debug, &s->debug_seen, text);
+}
 static bool powered_off(struct script *s, const char *text) { return (void)text, s->powered_off; }
 static bool at_break(struct script *s, const char *text) { return (void)text, s->at_break; }
 static bool never(struct script *s, const char *text) { return (void)s, (void)text, false; }
@@ -94,17 +101,14 @@ static enum emu_err say_break(struct script *s, struct error *err)
 static enum emu_err stopped(struct script *s, enum machine_stop why, struct error *err)
 {
     switch (why) {
-    case MACHINE_POWEROFF:
-        s->powered_off = true;
-        return EMU_OK;
-    case MACHINE_BREAK:
-        s->at_break = true;
-        return EMU_OK;
+    case MACHINE_POWEROFF: s->powered_off = true; return EMU_OK;
+    case MACHINE_BREAK: s->at_break = true; return EMU_OK;
     case MACHINE_REBOOT: return error_set(err, EMU_ARG, "the guest rebooted (-no-reboot)");
     case MACHINE_DEAD_IDLE: return error_set(err, EMU_ARG, "the guest halted for ever");
     case MACHINE_STOPPED:
-        return error_set(err, EMU_ARG, s->powered_off ? "the guest has switched the machine off"
-                                                      : "the machine is stopped; use cont");
+        return error_set(err, EMU_ARG,
+                         s->powered_off ? "the guest has switched the machine off"
+                                        : "the machine is stopped; use cont");
     default: return EMU_OK;
     }
 }
@@ -138,7 +142,8 @@ static enum emu_err run_until(struct script *s, condition *holds, const char *te
         *held = holds(s, text);
         if (*held)
             return EMU_OK;
-        return s->at_break ? say_break(s, err) : error_set(err, EMU_ARG, "the guest switched the machine off");
+        return s->at_break ? say_break(s, err)
+                           : error_set(err, EMU_ARG, "the guest switched the machine off");
     }
 }
 
@@ -177,7 +182,8 @@ static enum emu_err word_wait(struct script *s, char **w, struct error *err)
 
 static enum emu_err word_expect(struct script *s, char **w, struct error *err)
 {
-    return on_screen(s, w[1]) ? EMU_OK : error_set(err, EMU_ARG, "\"%s\" is not on the screen", w[1]);
+    return on_screen(s, w[1]) ? EMU_OK
+                              : error_set(err, EMU_ARG, "\"%s\" is not on the screen", w[1]);
 }
 
 static enum emu_err word_expect_no(struct script *s, char **w, struct error *err)
@@ -235,8 +241,8 @@ static enum emu_err word_expect_picture(struct script *s, char **w, struct error
     bool fits = p.width == strtoul(w[1], NULL, 0) && p.height == strtoul(w[2], NULL, 0) &&
                 colours >= strtoul(w[3], NULL, 0);
     enum emu_err e = fits ? EMU_OK
-                          : error_set(err, EMU_ARG, "the picture is %u x %u with %zu colours", p.width,
-                                      p.height, colours);
+                          : error_set(err, EMU_ARG, "the picture is %u x %u with %zu colours",
+                                      p.width, p.height, colours);
     surface_free(&p);
     return e;
 }
@@ -325,8 +331,8 @@ static enum emu_err run_line(struct script *s, const char *line, struct error *e
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strcmp(words[i].name, w[0]) == 0)
             return n - 1 == words[i].args ? words[i].fn(s, w, err)
-                                          : error_set(err, EMU_ARG, "%s takes %d arguments, not %d", w[0],
-                                                      words[i].args, n - 1);
+                                          : error_set(err, EMU_ARG, "%s takes %d arguments, not %d",
+                                                      w[0], words[i].args, n - 1);
     }
     return monitor_run(&s->mon, line, err);
 }

@@ -101,7 +101,8 @@ static bool deflate_pages(z_stream *z, const struct phys_block *b, struct buf *o
     return deflate_bytes(z, end, 4, Z_FINISH, out);
 }
 
-/* u64 size, then for ROM u64 hash, for RAM the zlib stream of {u32 page index, 4096 bytes}... FFFFFFFF. */
+/* u64 size, then for ROM u64 hash, for RAM the zlib stream of {u32 page index, 4096 bytes}...
+ * FFFFFFFF. */
 static void put_block(struct buf *out, const struct phys_block *b)
 {
     struct buf payload = {0};
@@ -158,7 +159,8 @@ static enum emu_err write_file(const char *path, const struct buf *b, struct err
         return error_set(err, EMU_ARG, "the file name %.100s... is too long", path);
     FILE *f = fopen(temp, "wb");
     if (!f)
-        return error_set(err, EMU_IO, "cannot write %s: %m; choose a folder that can be written", temp);
+        return error_set(err, EMU_IO, "cannot write %s: %m; choose a folder that can be written",
+                         temp);
     bool ok = fwrite(b->data, 1, b->len, f) == b->len && fflush(f) == 0 && fsync(fileno(f)) == 0;
     ok = (fclose(f) == 0) && ok;
     if (ok && rename(temp, path) == 0)
@@ -206,8 +208,8 @@ struct chunk {
 
 static enum emu_err damaged(const struct source *s, const char *what)
 {
-    return error_set(s->err, EMU_FORMAT, "%s is not a usable snapshot: %s; the machine was not changed",
-                     s->path, what);
+    return error_set(s->err, EMU_FORMAT,
+                     "%s is not a usable snapshot: %s; the machine was not changed", s->path, what);
 }
 
 static enum emu_err take(struct source *s, void *to, size_t len)
@@ -264,7 +266,8 @@ static enum emu_err take_chunk(struct source *s, struct chunk *c)
     return EMU_OK;
 }
 
-static enum emu_err load_state(struct source *s, const struct chunk *c, const struct state_desc *d, void *obj)
+static enum emu_err load_state(struct source *s, const struct chunk *c, const struct state_desc *d,
+                               void *obj)
 {
     if (c->version > d->version)
         return damaged(s, "it was made by a newer version of Retrace");
@@ -324,10 +327,12 @@ static enum emu_err load_memory(struct source *s, const struct chunk *c, struct 
 
 static enum emu_err check_rom(struct source *s, const struct chunk *c, const struct phys_block *b)
 {
-    if (c->len < 16 || le64(c->data) != b->size || le64(c->data + 8) != hash_bytes(0, b->host, (size_t)b->size))
-        return error_set(s->err, EMU_FORMAT,
-                         "%s was saved with another %s ROM; start with the same firmware files (-bios, -L)",
-                         s->path, c->id);
+    if (c->len < 16 || le64(c->data) != b->size ||
+        le64(c->data + 8) != hash_bytes(0, b->host, (size_t)b->size))
+        return error_set(
+            s->err, EMU_FORMAT,
+            "%s was saved with another %s ROM; start with the same firmware files (-bios, -L)",
+            s->path, c->id);
     return EMU_OK;
 }
 
@@ -335,7 +340,8 @@ static enum emu_err load_block(struct source *s, const struct chunk *c, struct p
 {
     for (unsigned i = 0; i < p->nblocks; i++) {
         if (strcmp(p->block[i].name, c->id) == 0)
-            return p->block[i].rom ? check_rom(s, c, &p->block[i]) : load_memory(s, c, &p->block[i]);
+            return p->block[i].rom ? check_rom(s, c, &p->block[i])
+                                   : load_memory(s, c, &p->block[i]);
     }
     return damaged(s, "it has a memory block that this machine lacks");
 }
@@ -359,13 +365,14 @@ static enum emu_err load_medium(struct source *s, const struct chunk *c, struct 
     uint64_t size = le64(c->data);
     if (size != (image ? image->size : 0))
         return error_set(s->err, EMU_FORMAT,
-                         "%s was saved with %s in drive %c; put the same image there first", s->path,
-                         size ? "another disk" : "no disk", 'A' + (int)drive);
+                         "%s was saved with %s in drive %c; put the same image there first",
+                         s->path, size ? "another disk" : "no disk", 'A' + (int)drive);
     enum emu_err e = overlay_check(image, c->data + 9, c->len - 9, s->err);
     return e ? error_prefix(s->err, e, "%s", s->path) : EMU_OK;
 }
 
-static enum emu_err load_chunk(struct source *s, const struct chunk *c, struct machine *m, struct pc *pc)
+static enum emu_err load_chunk(struct source *s, const struct chunk *c, struct machine *m,
+                               struct pc *pc)
 {
     if (strcmp(c->cls, "clock") == 0)
         return load_state(s, c, &clock_state_desc, &pc->clk.st);
@@ -399,9 +406,10 @@ static enum emu_err check_header(struct source *s, const struct machine *m)
     shape[len] = 0;
     shape_text(m, mine, sizeof(mine));
     if (strcmp(shape, mine) != 0)
-        return error_set(s->err, EMU_FORMAT,
-                         "%s is of another machine (%.150s); start Retrace with the same -M, -cpu and -m",
-                         s->path, shape);
+        return error_set(
+            s->err, EMU_FORMAT,
+            "%s is of another machine (%.150s); start Retrace with the same -M, -cpu and -m",
+            s->path, shape);
     return EMU_OK;
 }
 
@@ -483,7 +491,8 @@ static enum emu_err load_board(struct machine *m, struct source *s, struct pc **
     return e;
 }
 
-enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, const char *name, struct error *err)
+enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, const char *name,
+                               struct error *err)
 {
     const uint8_t *bytes = data;
     struct pc *pc = NULL;

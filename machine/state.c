@@ -85,9 +85,21 @@ static uint64_t get_value(const struct state_field *f, const uint8_t *at)
 {
     switch (f->kind) {
     case STATE_U8: return *at;
-    case STATE_U16: { uint16_t v; memcpy(&v, at, 2); return v; }
-    case STATE_U32: { uint32_t v; memcpy(&v, at, 4); return v; }
-    default: { uint64_t v; memcpy(&v, at, 8); return v; }
+    case STATE_U16: {
+        uint16_t v;
+        memcpy(&v, at, 2);
+        return v;
+    }
+    case STATE_U32: {
+        uint32_t v;
+        memcpy(&v, at, 4);
+        return v;
+    }
+    default: {
+        uint64_t v;
+        memcpy(&v, at, 8);
+        return v;
+    }
     }
 }
 
@@ -95,8 +107,16 @@ static void set_value(const struct state_field *f, uint8_t *at, uint64_t v)
 {
     switch (f->kind) {
     case STATE_U8: *at = (uint8_t)v; break;
-    case STATE_U16: { uint16_t t = (uint16_t)v; memcpy(at, &t, 2); break; }
-    case STATE_U32: { uint32_t t = (uint32_t)v; memcpy(at, &t, 4); break; }
+    case STATE_U16: {
+        uint16_t t = (uint16_t)v;
+        memcpy(at, &t, 2);
+        break;
+    }
+    case STATE_U32: {
+        uint32_t t = (uint32_t)v;
+        memcpy(at, &t, 4);
+        break;
+    }
     default: memcpy(at, &v, 8); break;
     }
 }
@@ -173,7 +193,8 @@ static unsigned kind_size(uint64_t kind)
 
 enum { MAX_NESTING = 8 };
 
-static enum emu_err load_struct(struct reader *r, const struct state_desc *d, uint8_t *obj, int depth);
+static enum emu_err load_struct(struct reader *r, const struct state_desc *d, uint8_t *obj,
+                                int depth);
 
 /* Steps over a field that this program does not know. */
 static enum emu_err skip_field(struct reader *r, uint64_t kind, uint64_t count, int depth)
@@ -181,7 +202,8 @@ static enum emu_err skip_field(struct reader *r, uint64_t kind, uint64_t count, 
     static const struct state_desc nothing = {.name = "an unknown field"};
     unsigned size = kind_size(kind);
     if (size)
-        return count > (uint64_t)(r->end - r->at) / size ? truncated(r) : take(r, NULL, (size_t)count * size);
+        return count > (uint64_t)(r->end - r->at) / size ? truncated(r)
+                                                         : take(r, NULL, (size_t)count * size);
     if (kind != STATE_STRUCT)
         return error_set(r->err, EMU_FORMAT, "state of %s has a field of unknown kind", r->what);
     for (uint64_t k = 0; k < count; k++) {
@@ -203,7 +225,8 @@ static enum emu_err load_values(struct reader *r, const struct state_desc *d,
             uint64_t v;
             e = take_le(r, &v, f->size);
             if (!e && v > f->max)
-                e = error_set(r->err, EMU_FORMAT, "state of %s: %s is out of range", d->name, f->name);
+                e = error_set(r->err, EMU_FORMAT, "state of %s: %s is out of range", d->name,
+                              f->name);
             if (!e)
                 set_value(f, at, v);
         }
@@ -213,7 +236,8 @@ static enum emu_err load_values(struct reader *r, const struct state_desc *d,
     return EMU_OK;
 }
 
-static enum emu_err load_field(struct reader *r, const struct state_desc *d, uint8_t *obj, int depth)
+static enum emu_err load_field(struct reader *r, const struct state_desc *d, uint8_t *obj,
+                               int depth)
 {
     uint64_t name_len, kind, count;
     char name[256];
@@ -237,7 +261,8 @@ static enum emu_err load_field(struct reader *r, const struct state_desc *d, uin
     return load_values(r, d, f, obj + f->offset, depth);
 }
 
-static enum emu_err load_struct(struct reader *r, const struct state_desc *d, uint8_t *obj, int depth)
+static enum emu_err load_struct(struct reader *r, const struct state_desc *d, uint8_t *obj,
+                                int depth)
 {
     uint64_t nfields;
     if (depth > MAX_NESTING)
@@ -303,7 +328,8 @@ static void print_field(const char *prefix, const struct state_field *f, const u
         char line[512];
         int n = f->count > PER_LINE ? snprintf(line, sizeof(line), "%s%s[%u] =", prefix, f->name, k)
                                     : snprintf(line, sizeof(line), "%s%s =", prefix, f->name);
-        for (uint32_t j = k; j < f->count && j < k + PER_LINE && n > 0 && (size_t)n < sizeof(line); j++)
+        for (uint32_t j = k; j < f->count && j < k + PER_LINE && n > 0 && (size_t)n < sizeof(line);
+             j++)
             n += snprintf(line + n, sizeof(line) - (size_t)n, " %0*llx", (int)f->size * 2,
                           (unsigned long long)get_value(f, at + (size_t)j * f->size));
         emit(arg, line);

@@ -37,7 +37,8 @@ enum emu_err phys_block_new(struct phys *p, const char *name, uint64_t size, boo
     if (!host || !flags) {
         free(host);
         free(flags);
-        return error_set(err, EMU_NOMEM, "the host has no %llu KiB for %s; give the guest less memory (-m)",
+        return error_set(err, EMU_NOMEM,
+                         "the host has no %llu KiB for %s; give the guest less memory (-m)",
                          (unsigned long long)(size >> 10), name);
     }
     struct phys_block *b = &p->block[p->nblocks++];
@@ -61,15 +62,20 @@ unsigned phys_region_memory(struct phys *p, const char *name, struct phys_block 
                             uint64_t block_offset, paddr base, uint64_t size)
 {
     ASSERT(block_offset <= block->size && size <= block->size - block_offset);
-    ASSERT(((block_offset | base | size) & (PHYS_PAGE_SIZE - 1)) == 0); /* accesses are checked by page */
-    return new_region(p, (struct phys_region){.name = name, .block = block,
-                                              .block_offset = block_offset, .base = base, .size = size});
+    ASSERT(((block_offset | base | size) & (PHYS_PAGE_SIZE - 1)) ==
+           0); /* accesses are checked by page */
+    return new_region(p, (struct phys_region){.name = name,
+                                              .block = block,
+                                              .block_offset = block_offset,
+                                              .base = base,
+                                              .size = size});
 }
 
 unsigned phys_region_device(struct phys *p, const char *name, const struct io_ops *ops, void *dev,
                             paddr base, uint64_t size)
 {
-    return new_region(p, (struct phys_region){.name = name, .ops = ops, .dev = dev, .base = base, .size = size});
+    return new_region(
+        p, (struct phys_region){.name = name, .ops = ops, .dev = dev, .base = base, .size = size});
 }
 
 static void map_changed(struct phys *p)
@@ -159,7 +165,8 @@ static uint32_t read_in_page(struct phys *p, paddr addr, unsigned size)
         return v;
     }
     if (t.region && t.region->ops)
-        return io_ops_read(t.region->ops, t.region->dev, (uint32_t)((addr & p->a20_mask) - t.region->base), size);
+        return io_ops_read(t.region->ops, t.region->dev,
+                           (uint32_t)((addr & p->a20_mask) - t.region->base), size);
     return size == 4 ? 0xffffffffu : (1u << (8 * size)) - 1;
 }
 
@@ -171,7 +178,8 @@ static void write_in_page(struct phys *p, paddr addr, uint32_t value, unsigned s
             t.host[i] = (uint8_t)(value >> (8 * i));
         phys_touch(p, t.block, t.offset, size);
     } else if (t.region && t.region->ops) {
-        io_ops_write(t.region->ops, t.region->dev, (uint32_t)((addr & p->a20_mask) - t.region->base), value, size);
+        io_ops_write(t.region->ops, t.region->dev,
+                     (uint32_t)((addr & p->a20_mask) - t.region->base), value, size);
     }
 }
 
@@ -258,7 +266,8 @@ void phys_peek_bytes(struct phys *p, paddr addr, void *to, size_t len)
 
 bool phys_dirty_test(const struct phys_block *b, uint64_t offset, uint64_t len)
 {
-    for (uint64_t page = offset >> PHYS_PAGE_SHIFT; page << PHYS_PAGE_SHIFT < offset + len; page++) {
+    for (uint64_t page = offset >> PHYS_PAGE_SHIFT; page << PHYS_PAGE_SHIFT < offset + len;
+         page++) {
         if (b->flags[page] & PHYS_DIRTY)
             return true;
     }
@@ -268,7 +277,8 @@ bool phys_dirty_test(const struct phys_block *b, uint64_t offset, uint64_t len)
 void phys_dirty_clear(struct phys *p, struct phys_block *b, uint64_t offset, uint64_t len)
 {
     bool any = false;
-    for (uint64_t page = offset >> PHYS_PAGE_SHIFT; page << PHYS_PAGE_SHIFT < offset + len; page++) {
+    for (uint64_t page = offset >> PHYS_PAGE_SHIFT; page << PHYS_PAGE_SHIFT < offset + len;
+         page++) {
         any |= (b->flags[page] & PHYS_DIRTY) != 0;
         b->flags[page] &= (uint8_t)~PHYS_DIRTY;
     }

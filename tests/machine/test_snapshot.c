@@ -1,4 +1,5 @@
-/* Snapshots of a whole machine that runs a tiny ROM: round trips, refusals, an untouched machine. */
+/* Snapshots of a whole machine that runs a tiny ROM: round trips, refusals, an untouched machine.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,8 @@
 
 #include "machine/pc.h"
 
-/* F000:0000  mov ax, 1000h / mov ds, ax / L: inc word [0] / in al, 40h / add [2], al / out 80h, al / jmp L */
+/* F000:0000  mov ax, 1000h / mov ds, ax / L: inc word [0] / in al, 40h / add [2], al / out 80h, al
+ * / jmp L */
 static const uint8_t program[] = {0xb8, 0x00, 0x10, 0x8e, 0xd8, 0xff, 0x06, 0x00, 0x00, 0xe4,
                                   0x40, 0x00, 0x06, 0x02, 0x00, 0xe6, 0x80, 0xeb, 0xf2};
 static const uint8_t reset_vector[] = {0xea, 0x00, 0x00, 0x00, 0xf0}; /* jmp F000:0000 */
@@ -200,10 +202,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_rom_runs_from_the_reset_vector, setup, teardown),
         cmocka_unit_test_setup_teardown(every_state_description_is_exact, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_loaded_machine_ends_as_the_unbroken_run_does, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_loaded_machine_ends_as_the_unbroken_run_does, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_hash_changes_with_one_byte_of_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_truncated_snapshot_is_refused_and_nothing_changes, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_altered_snapshot_is_refused_or_loads_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_truncated_snapshot_is_refused_and_nothing_changes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_altered_snapshot_is_refused_or_loads_whole, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_of_another_machine_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_of_an_idle_gibibyte_is_small, setup, teardown),
     };
