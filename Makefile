@@ -5,7 +5,7 @@ BUILD ?= build
 .DEFAULT_GOAL := all
 
 # All cores, unless -j was given.
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
 

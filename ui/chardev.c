@@ -28,6 +28,7 @@ struct chardev {
     int far_end;    /* of a pty; -1: none */
     bool is_stdio, is_socket, ended, raw;
     bool shared, to_monitor; /* mon:stdio, and who has the keys now */
+    bool drawn_on;  /* raw:stdio: the text screen owns the terminal, nothing else is written there */
     bool escape;    /* Ctrl-A was typed */
     bool stalled;   /* the other side does not read: no more waiting for it */
     unsigned connections;
@@ -185,7 +186,8 @@ static enum emu_err open_tcp(struct chardev *cd, const char *spec, struct error 
 static enum emu_err open_kind(struct chardev *cd, const char *spec, struct error *err)
 {
     cd->shared = strcmp(spec, "mon:stdio") == 0;
-    if (cd->shared || strcmp(spec, "stdio") == 0 || strcmp(spec, "raw:stdio") == 0) {
+    cd->drawn_on = strcmp(spec, "raw:stdio") == 0;
+    if (cd->shared || cd->drawn_on || strcmp(spec, "stdio") == 0) {
         open_stdio(cd, spec[0] == 's');
         return EMU_OK;
     }
@@ -258,7 +260,8 @@ unsigned chardev_connections(struct chardev *cd)
 {
     if (!cd)
         return 0;
-    if (cd->in < 0 && cd->listener >= 0)
+    struct pollfd p = {.fd = cd->listener, .events = POLLIN}; /* a negative one is passed over */
+    if (cd->in < 0 && poll(&p, 1, 0) > 0)
         take_connection(cd);
     return cd->connections;
 }
@@ -279,7 +282,7 @@ static bool escaped(struct chardev *cd, uint8_t byte)
 {
     if (byte == 'x')
         cd->ended = true;
-    else if (byte == 'h')
+    else if (byte == 'h' && !cd->drawn_on)
         escape_help(cd);
     else if (byte == 'c' && cd->shared)
         cd->to_monitor = !cd->to_monitor;
@@ -334,7 +337,8 @@ size_t chardev_read(struct chardev *cd, bool monitor, void *to, size_t len)
         memmove(cd->held, cd->held + n, cd->held_len);
         return filter_escape(cd, to, n);
     }
-    chardev_connections(cd);
+    if (cd->in < 0)
+        chardev_connections(cd);
     size_t n = cd->in >= 0 ? read_host(cd, to, len) : 0;
     return cd->raw ? filter_escape(cd, to, n) : n;
 }
@@ -368,4 +372,5 @@ void chardev_write(struct chardev *cd, const void *data, size_t len)
 bool chardev_ended(const struct chardev *cd) { return cd && cd->ended; }
 bool chardev_is_stdio(const struct chardev *cd) { return cd && cd->is_stdio; }
 bool chardev_is_shared(const struct chardev *cd) { return cd && cd->shared; }
+bool chardev_at_monitor(const struct chardev *cd) { return cd && (!cd->shared || cd->to_monitor); }
 int chardev_fd(const struct chardev *cd) { return cd ? (cd->in >= 0 ? cd->in : cd->listener) : -1; }

@@ -29,6 +29,8 @@ void chardev_write(struct chardev *cd, const void *data, size_t len);
 bool chardev_ended(const struct chardev *cd);
 bool chardev_is_stdio(const struct chardev *cd);
 bool chardev_is_shared(const struct chardev *cd);
+/* The monitor has the keys now: always, but for a shared device. */
+bool chardev_at_monitor(const struct chardev *cd);
 /* A file descriptor to poll for input, -1 if none. */
 int chardev_fd(const struct chardev *cd);
 

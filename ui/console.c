@@ -106,6 +106,9 @@ static void take_char(struct console *c, char ch)
 static void greet(struct console *c)
 {
     unsigned connections = chardev_connections(c->cd);
+    if (c->away && c->greeted == connections)
+        put(c, "\r\n" MONITOR_PROMPT);
+    c->away = false;
     if (c->greeted == connections)
         return;
     c->greeted = connections;
@@ -117,8 +120,10 @@ void console_poll(struct console *c)
 {
     char data[256];
     size_t n;
-    if (!c->cd)
+    if (!chardev_at_monitor(c->cd)) {
+        c->away = true;
         return;
+    }
     do {
         greet(c);
         n = chardev_read(c->cd, true, data, sizeof(data));

@@ -16,6 +16,7 @@ struct console {
     unsigned greeted;      /* connections that were greeted */
     char line[CONSOLE_LINE];
     size_t len;
+    bool away;             /* the keys of a shared device went to the serial port */
     bool after_cr;         /* a line feed that follows belongs to it */
     char escape[8];        /* a cursor key's sequence so far */
     size_t escape_len;

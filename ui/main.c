@@ -19,7 +19,7 @@
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 4000000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000 };
 
 struct frontend {
     struct options opt;
@@ -34,7 +34,8 @@ struct frontend {
     bool scripted;
     struct pacer pacer;
     struct watch watch;
-    uint64_t last_poll, last_refresh;
+    bool ready;          /* a character device has something */
+    uint64_t last_look, last_refresh;
 };
 
 static volatile sig_atomic_t interrupted; /* the signal; the one thing that a handler may touch */
@@ -149,7 +150,8 @@ static enum emu_err open_display(struct frontend *f, bool stdio_used, struct err
         fprintf(stderr, "retrace: %s; going on without one, since stdio is in use.\n", err->text);
         return EMU_OK;
     }
-    fprintf(stderr, "retrace: %s; showing the guest's text screen in this terminal (Ctrl-A x ends).\n", err->text);
+    fprintf(stderr, "retrace: %s; showing the guest's text screen in this terminal (%s ends).\n", err->text,
+            isatty(STDIN_FILENO) ? "Ctrl-A x" : "Ctrl-C");
     return term_open(true, &f->display, err);
 }
 
@@ -261,39 +263,41 @@ static bool user_left(const struct frontend *f)
     return chardev_ended(f->serial[0]) || chardev_ended(f->serial[1]) || chardev_ended(f->monitor);
 }
 
-/* Looks at the user's side of the display; false: the window was closed. */
-static bool serve_display(struct frontend *f, uint64_t now)
+/* Draws about 60 times a second. */
+static void refresh(struct frontend *f, uint64_t now)
 {
-    if (f->display && now - f->last_poll >= USER_NS) {
-        f->last_poll = now;
-        if (!f->display->poll(f->display, f->m))
-            return false;
-    }
     if (now - f->last_refresh < FRAME_NS)
-        return true;
+        return;
     f->last_refresh = now;
     bool changed = watch_picture(&f->watch, f->m);
     if (!f->scripted)
         pacer_idle(&f->pacer, f->m, watch_polling(&f->watch, f->m, changed));
     if (f->display)
         f->display->refresh(f->display, f->m, changed);
-    return true;
 }
 
 /* Everything that the host side has for the machine. NULL, or why to leave. */
 static const char *serve_host(void *arg)
 {
     struct frontend *f = arg;
+    uint64_t now = host_now();
+    if (interrupted)
+        return "interrupted";
+    if (!f->ready && now - f->last_look < USER_NS)
+        return NULL;
+    f->last_look = now;
+    f->ready = false;
     feed_serial(f);
     console_poll(&f->console);
     feed_gdb(f);
-    if (interrupted)
-        return "interrupted";
     if (f->console.mon.quit)
         return "the monitor's user left";
     if (user_left(f))
         return "the user left (Ctrl-A x)";
-    return serve_display(f, host_now()) ? NULL : "the window was closed";
+    if (f->display && !f->display->poll(f->display, f->m))
+        return "the window was closed";
+    refresh(f, now);
+    return NULL;
 }
 
 /* --- the main loop --- */
@@ -328,7 +332,7 @@ static void rest(struct frontend *f, vtime target)
         fflush(f->log);
     struct timespec ts = {0, (long)limit};
     if (limit)
-        ppoll(fds, n, &ts, NULL);
+        f->ready = ppoll(fds, n, &ts, NULL) > 0;
 }
 
 static void say_break(struct frontend *f)

@@ -1,7 +1,8 @@
 /*
  * The SDL2 window: picture, keyboard by scancode, mouse with grab. SDL scancodes are USB HID usages of
  * page 7, which is what the machine takes, so no key map is needed and any host layout works as the
- * guest's own.
+ * guest's own. Where OpenGL would be drawn by the CPU, the picture is scaled here, and only the rows
+ * that changed are.
  */
 #include <SDL.h>
 #include <stdio.h>
@@ -10,13 +11,16 @@
 
 #include "machine/pc.h"
 #include "ui/display.h"
+#include "ui/stretch.h"
 
 struct sdl_window {
     struct display base;
     SDL_Window *window;
     SDL_Renderer *renderer;
     SDL_Texture *texture;
-    struct surface picture;
+    bool software;    /* no GPU: scaled here, renderer and texture are NULL */
+    struct surface picture, shown; /* shown: what is on the screen, for `software` */
+    uint32_t *scratch;             /* a row of the picture */
     char title[128];
     bool grabbed, full_screen, paused;
     bool resized;     /* by the user: the window no longer follows the mode */
@@ -205,6 +209,8 @@ static bool fit_texture(struct sdl_window *w)
 static void show(struct sdl_window *w)
 {
     int out_w, out_h;
+    if (!fit_texture(w))
+        return;
     SDL_UpdateTexture(w->texture, NULL, w->picture.pixels, (int)(w->picture.stride * sizeof(uint32_t)));
     SDL_GetRendererOutputSize(w->renderer, &out_w, &out_h);
     SDL_Rect r = place(w, out_w, out_h);
@@ -212,6 +218,62 @@ static void show(struct sdl_window *w)
     SDL_RenderClear(w->renderer);
     SDL_RenderCopy(w->renderer, w->texture, NULL, &r);
     SDL_RenderPresent(w->renderer);
+}
+
+/* --- the same without a GPU --- */
+
+/* The picture's rows that differ from the screen's: [*first, *end). */
+static void changed_rows(const struct sdl_window *w, uint32_t *first, uint32_t *end)
+{
+    const struct surface *now = &w->picture, *old = &w->shown;
+    size_t len = now->width * sizeof(uint32_t);
+    *first = 0;
+    *end = now->height;
+    if (old->width != now->width || old->height != now->height || w->stale)
+        return;
+    while (*first < *end && memcmp(surface_row(now, *first), surface_row(old, *first), len) == 0)
+        ++*first;
+    while (*end > *first && memcmp(surface_row(now, *end - 1), surface_row(old, *end - 1), len) == 0)
+        --*end;
+}
+
+/* Remembers what is on the screen now; makes room for a row. */
+static bool keep(struct sdl_window *w)
+{
+    struct error err;
+    const struct surface *now = &w->picture;
+    uint32_t *row = realloc(w->scratch, now->width * sizeof(uint32_t));
+    if (row)
+        w->scratch = row;
+    if (!row || surface_resize(&w->shown, now->width, now->height, &err))
+        return false; /* no memory on the host: the next picture may fit again */
+    for (uint32_t y = 0; y < now->height; y++)
+        memcpy(surface_row(&w->shown, y), surface_row(now, y), now->width * sizeof(uint32_t));
+    return true;
+}
+
+static void show_software(struct sdl_window *w)
+{
+    uint32_t from, from_end, first, end;
+    bool new_size = w->shown.width != w->picture.width || w->shown.height != w->picture.height;
+    if (new_size)
+        fit_window(w);
+    SDL_Surface *window = SDL_GetWindowSurface(w->window);
+    changed_rows(w, &from, &from_end);
+    if (!window || window->format->BytesPerPixel != 4 || from == from_end || !keep(w))
+        return;
+    SDL_Rect r = place(w, window->w, window->h);
+    struct stretch s = {&w->shown, (uint32_t)r.w, (uint32_t)r.h};
+    if (new_size || w->stale)
+        SDL_FillRect(window, NULL, 0);
+    if (SDL_LockSurface(window) != 0)
+        return;
+    stretch_range(&s, from, from_end, &first, &end);
+    for (uint32_t y = first; y < end; y++)
+        stretch_row(&s, y, w->scratch, (uint32_t *)((uint8_t *)window->pixels + (r.y + (int)y) * window->pitch) + r.x);
+    SDL_UnlockSurface(window);
+    SDL_Rect part = {r.x, r.y + (int)first, r.w, (int)(end - first)}, all = {0, 0, window->w, window->h};
+    SDL_UpdateWindowSurfaceRects(w->window, new_size || w->stale ? &all : &part, 1);
 }
 
 static void refresh_window(struct display *d, struct machine *m, bool changed)
@@ -224,9 +286,11 @@ static void refresh_window(struct display *d, struct machine *m, bool changed)
     if (!changed && !w->stale)
         return;
     machine_draw(m, &w->picture);
-    w->stale = false;
-    if (w->picture.width && fit_texture(w))
+    if (w->picture.width && w->software)
+        show_software(w);
+    else if (w->picture.width)
         show(w);
+    w->stale = false;
 }
 
 /* OpenGL on a host without a GPU: Mesa draws with all cores, for what SDL itself does at a third of
@@ -248,13 +312,13 @@ static bool renderer_is_slow(SDL_Renderer *r)
     return false;
 }
 
-static bool make_window(struct sdl_window *w, uint32_t renderer_flags)
+static bool make_window(struct sdl_window *w)
 {
     w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, FIRST_WIDTH, FIRST_HEIGHT,
                                  SDL_WINDOW_RESIZABLE | (w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
-    if (w->window)
-        w->renderer = SDL_CreateRenderer(w->window, -1, renderer_flags);
-    return w->renderer != NULL;
+    if (w->window && !w->software)
+        w->renderer = SDL_CreateRenderer(w->window, -1, 0);
+    return w->window && (w->renderer || (w->software && SDL_GetWindowSurface(w->window)));
 }
 
 static void drop_window(struct sdl_window *w)
@@ -275,6 +339,8 @@ static void close_window(struct display *d)
     struct sdl_window *w = (struct sdl_window *)d;
     drop_window(w);
     surface_free(&w->picture);
+    surface_free(&w->shown);
+    free(w->scratch);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     free(w);
 }
@@ -282,12 +348,32 @@ static void close_window(struct display *d)
 /* A window that some renderer can draw in. */
 static bool open_window(struct sdl_window *w)
 {
-    bool made = make_window(w, 0);
-    if (made && !renderer_is_slow(w->renderer))
+    if (make_window(w) && !renderer_is_slow(w->renderer))
         return true;
     drop_window(w);
     SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
-    return make_window(w, SDL_RENDERER_SOFTWARE);
+    w->software = true;
+    return make_window(w);
+}
+
+/* SDL opens a "window" without any display, too: those drivers count only where they were asked for. */
+static enum emu_err find_display(struct error *err)
+{
+    const char *x11 = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY"), *term = getenv("TERM");
+    bool console = term && strcmp(term, "linux") == 0, chosen = getenv("SDL_VIDEODRIVER") != NULL;
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+    if (!(x11 && *x11) && !(wayland && *wayland) && !console && !chosen)
+        return error_set(err, EMU_UNSUPPORTED, "there is no display to open a window on (DISPLAY is not set)");
+#endif
+    if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0)
+        return error_set(err, EMU_UNSUPPORTED, "there is no display to open a window on (%s)", SDL_GetError());
+    const char *driver = SDL_GetCurrentVideoDriver();
+    bool none = strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0 || strcmp(driver, "evdev") == 0;
+    bool no_console = strcmp(driver, "KMSDRM") == 0 && !console;
+    if (chosen || (!none && !no_console))
+        return EMU_OK;
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    return error_set(err, EMU_UNSUPPORTED, "there is no display to open a window on (DISPLAY=%s does not answer)", x11 ? x11 : "");
 }
 
 enum emu_err sdl_open(const char *title, bool full_screen, struct display **out, struct error *err)
@@ -295,8 +381,9 @@ enum emu_err sdl_open(const char *title, bool full_screen, struct display **out,
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");
-    if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0)
-        return error_set(err, EMU_UNSUPPORTED, "there is no display to open a window on (%s)", SDL_GetError());
+    enum emu_err e = find_display(err);
+    if (e)
+        return e;
     struct sdl_window *w = calloc(1, sizeof(*w));
     if (!w)
         return error_set(err, EMU_NOMEM, "the host is out of memory");

@@ -2,7 +2,8 @@
  * The guest's text screen in a terminal. On a terminal: in place, with colours and the cursor, keys
  * typed into the guest. Elsewhere (a pipe, a log): the whole screen as plain text, once it is still.
  *
- * A terminal smaller than the guest's screen shows the part around the cursor.
+ * A terminal smaller than the guest's screen shows the part around the cursor. How to leave stands
+ * below the guest's screen; where there is no room, on the last row for the first seconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "ui/display.h"
 #include "ui/term_keys.h"
 
-enum { MAX_CELLS = 16384 };
+enum { MAX_CELLS = 16384, HINT_REFRESHES = 240 };
 
 struct term {
     struct display base;
@@ -27,6 +28,7 @@ struct term {
     struct vga_text_screen screen;
     struct vga_cell now[MAX_CELLS], shown[MAX_CELLS];
     unsigned rows, columns, first; /* of the terminal; the guest's row at its top */
+    unsigned refreshes;
     bool blank;            /* nothing of `shown` is on the terminal */
     /* Elsewhere. */
     char text[SCREEN_TEXT_MAX], printed[SCREEN_TEXT_MAX];
@@ -131,6 +133,13 @@ static void draw_graphics(struct term *t)
     t->blank = false;
 }
 
+static void draw_hint(const struct term *t)
+{
+    bool room = t->rows > t->screen.rows;
+    if (room || t->refreshes < HINT_REFRESHES)
+        printf("\e[%u;1H\e[0;7m Retrace: Ctrl-A x leaves \e[0m", t->rows);
+}
+
 static void place_cursor(const struct term *t)
 {
     unsigned row = t->screen.cursor_row - t->first;
@@ -154,6 +163,7 @@ static void draw_text(struct term *t)
         printf("\e[%u;1H", r - t->first + 1);
         draw_row(now, shown);
     }
+    draw_hint(t);
     place_cursor(t);
     fflush(stdout);
     memcpy(t->shown, t->now, sizeof(t->shown));
@@ -207,6 +217,7 @@ static void refresh_term(struct display *d, struct machine *m, bool changed)
 {
     struct term *t = (struct term *)d;
     if (t->ansi) {
+        t->blank |= ++t->refreshes == HINT_REFRESHES;
         if (changed || t->blank || size_changed(t))
             refresh_ansi(t, m);
     } else if (changed || t->still <= 60) {

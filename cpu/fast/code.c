@@ -11,7 +11,7 @@
 
 #include "cpu/fast/core.h"
 
-enum { ROOM = MAX_RUN * (LINKS + 4) + 64, LINE_SHIFT = 6 };
+enum { ROOM = MAX_RUN * (LINKS + 4) + 64 };
 
 /* --- pages ----------------------------------------------------------------------------------- */
 
@@ -146,24 +146,40 @@ void fast_translations_dropped(void *cpu, bool all, laddr page)
     forget_contexts(c->fast);
 }
 
-static uint64_t lines_of(uint64_t offset, uint32_t len)
+/* Bits of word `w` of code_page.covered for bytes [from, to) of the page. */
+static uint64_t cover_bits(uint32_t w, uint32_t from, uint32_t to)
 {
-    unsigned first = (unsigned)(offset & (FAST_PAGE - 1)) >> LINE_SHIFT;
-    unsigned last = (unsigned)((offset & (FAST_PAGE - 1)) + len - 1) >> LINE_SHIFT;
-    uint64_t upto = last >= 63 ? ~0ull : (1ull << (last + 1)) - 1;
+    uint32_t first = from > 64 * w ? from - 64 * w : 0, end = to - 64 * w;
+    uint64_t upto = end >= 64 ? ~0ull : (1ull << end) - 1;
     return upto & ~((1ull << first) - 1);
+}
+
+static void cover(struct code_page *pg, uint32_t from, uint32_t to)
+{
+    for (uint32_t w = from / 64; w <= (to - 1) / 64; w++)
+        pg->covered[w] |= cover_bits(w, from, to);
+}
+
+/* Data next to code is common in firmware: only bytes of instructions count. */
+static bool is_covered(const struct code_page *pg, uint32_t from, uint32_t to)
+{
+    uint64_t hit = 0;
+    for (uint32_t w = from / 64; w <= (to - 1) / 64; w++)
+        hit |= pg->covered[w] & cover_bits(w, from, to);
+    return hit != 0;
 }
 
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len)
 {
     struct cpu *c = cpu;
     struct fast *f = c->fast;
-    uint64_t page = offset & ~(uint64_t)(FAST_PAGE - 1), lines = lines_of(offset, len);
+    uint64_t page = offset & ~(uint64_t)(FAST_PAGE - 1);
+    uint32_t from = (uint32_t)(offset - page);
     bool left = false;
     for (struct code_page **at = &f->hash[hash_of(c, block, page)]; *at;) {
         struct code_page *pg = *at;
         bool here = pg->block == block && pg->offset == page;
-        if (here && (pg->lines & lines)) {
+        if (here && is_covered(pg, from, from + len)) {
             *at = pg->next;
             pg->next = f->free_pages;
             f->free_pages = pg;
@@ -440,10 +456,10 @@ static bool decode_next(struct run *r)
         pg->slot[r->off] = r->f->pool_used;
     if (!fast_decode_at(r->c, pg, r->off, &o)) {
         emit(r, fast_span, 0, 0);
-        pg->lines |= lines_of(r->off, pg->hi - r->off);
+        cover(pg, r->off, pg->hi);
         return false;
     }
-    pg->lines |= lines_of(r->off, o.len);
+    cover(pg, r->off, r->off + o.len);
     fuse(r, translate(r, &o, r->off + o.len), &o);
     r->f->stats.decoded++;
     r->off += o.len;

@@ -48,7 +48,11 @@ struct slot;
 struct code_page;
 
 #ifdef FAST_LOOPCALL
+#if defined(__GNUC__)
+#define ARGS __attribute__((unused)) struct cpu *c, struct slot *i
+#else
 #define ARGS struct cpu *c, struct slot *i
+#endif
 #define ARGV c, i
 #define FR c->fr
 #define FX c->fx
@@ -142,7 +146,7 @@ enum {
 #else
     POOL_SLOTS = 2 << 20,
     POOL_INSNS = 1 << 20,
-    MAX_PAGES = 8192,
+    MAX_PAGES = 4096,
 #endif
 };
 
@@ -161,7 +165,7 @@ struct code_page {
     struct code_page *next; /* same hash, or free */
     struct phys_block *block;
     uint64_t offset; /* of the page in the block */
-    uint64_t lines;  /* bit per 64 bytes: decoded from there */
+    uint64_t covered[FAST_PAGE / 64]; /* bit per byte: it belongs to a decoded instruction */
     uint16_t lo, hi;
     uint8_t mode;
     uint32_t slot[FAST_PAGE]; /* pool index of the slot at an offset, 0 = none */

@@ -3,12 +3,22 @@
  * operand form. One line of a list makes the handlers of an operation; what they compute is in
  * cpu/alu.h. Slots: d = register operand, s and x = base and index, a = displacement, b = immediate.
  */
-#include "cpu/fast/core.h"
+#include "cpu/fast/special.h"
 
 static inline uint32_t alu_not(unsigned size, uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
 {
     (void)b, (void)fr, (void)fx;
     return ~a & alu_mask(size);
+}
+
+/* The common size in its shortest form. */
+INLINE uint32_t fast_inc(unsigned size, uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
+{
+    return size == 4 ? q_inc(a, fr, fx) : alu_inc(size, a, b, fr, fx);
+}
+INLINE uint32_t fast_dec(unsigned size, uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
+{
+    return size == 4 ? q_dec(a, fr, fx) : alu_dec(size, a, b, fr, fx);
 }
 
 /* dst = f(dst, src) */
@@ -104,8 +114,8 @@ ALL_SIZES(BINARY, sub, alu_sub)
 ALL_SIZES(BINARY, xor, alu_xor)
 ALL_SIZES(COMPARE, cmp, alu_sub)
 ALL_SIZES(COMPARE, test, alu_and)
-ALL_SIZES(UNARY, inc, alu_inc)
-ALL_SIZES(UNARY, dec, alu_dec)
+ALL_SIZES(UNARY, inc, fast_inc)
+ALL_SIZES(UNARY, dec, fast_dec)
 ALL_SIZES(UNARY, not, alu_not)
 ALL_SIZES(UNARY, neg, alu_neg)
 

@@ -182,19 +182,37 @@ static void make_rare(struct cpu *c, struct slot *i)
         i->fn = fast_rare;
 }
 
+/* Can the instruction change what fast_update_context looks at? */
+static bool changes_context(const struct cpu *c, unsigned op)
+{
+    switch (op) {
+    case OP_MOVTOSEG: case OP_POPSEG: case OP_LOADFAR: case OP_JMPF: case OP_JMPFI: case OP_CALLF:
+    case OP_CALLFI: case OP_RETF: case OP_IRET: case OP_INT: case OP_INT3: case OP_INT1: case OP_INTO:
+    case OP_MOVTOCR: case OP_LMSW: case OP_SYSENTER: case OP_SYSEXIT: case OP_LOADALL286: case OP_WRMSR:
+        return true;
+    case OP_POPF:
+        return c->st.cpl == 3 && (c->st.cr0 & CR0_AM);
+    default:
+        return false;
+    }
+}
+
 static uint32_t tlb_fills(const struct cpu *c) { return c->mmu.nlog[0] + c->mmu.nlog[1]; }
 
 static struct slot *do_slow(struct cpu *c, struct slot *i, bool span)
 {
     struct fast *f = c->fast;
     uint32_t fills = tlb_fills(c);
+    struct slot_meta *m = meta_of(f, i);
     expose(c, i);
     f->stats.slow++;
-    ref_execute_one(c);
-    struct slot_meta *m = meta_of(f, i);
-    if (!span && fills == tlb_fills(c) && !f->stale && ++m->slow >= SLOW_LIMIT)
+    if (m->insn) /* made rare, but still the second half of a pair */
+        ref_execute(c, &f->insns[m->insn]);
+    else
+        ref_execute_one(c);
+    if (!m->insn && !span && fills == tlb_fills(c) && !f->stale && ++m->slow >= SLOW_LIMIT)
         make_rare(c, i);
-    return after(c, i, span);
+    return after(c, i, span && changes_context(c, c->last_op));
 }
 
 #define GO_ON(next) \
@@ -218,18 +236,23 @@ COLD struct slot *fast_span(ARGS)
     GO_ON(do_slow(c, i, true));
 }
 
-/* Can the instruction change what fast_update_context looks at? */
-static bool changes_context(const struct cpu *c, const struct insn *o)
+static bool is_repeated_string(const struct insn *o)
 {
-    switch (o->op) {
-    case OP_MOVTOSEG: case OP_POPSEG: case OP_LOADFAR: case OP_JMPF: case OP_JMPFI: case OP_CALLF:
-    case OP_CALLFI: case OP_RETF: case OP_IRET: case OP_INT: case OP_INT3: case OP_INT1: case OP_INTO:
-    case OP_MOVTOCR: case OP_LMSW: case OP_SYSENTER: case OP_SYSEXIT: case OP_LOADALL286: case OP_WRMSR:
-        return true;
-    case OP_POPF:
-        return c->st.cpl == 3 && (c->st.cr0 & CR0_AM);
-    default:
-        return false;
+    return o->rep && o->op >= OP_MOVS && o->op <= OP_OUTS;
+}
+
+/* Between two chunks of a repeated string there is a boundary with RF set; where nothing but RF asks
+ * for attention, the next chunk follows at once. */
+static void repeat_chunks(struct cpu *c, const struct slot *i, const struct insn *o)
+{
+    struct fast *f = c->fast;
+    while (c->st.eip == c->insn_eip && c->attn == ATTN_SLOW && (c->st.eflags & FLAG_RF) &&
+           f->rem > 0 && !f->stale && !c->w.clk->deadline_moved) {
+        f->rem--;
+        set_icount(c, meta_of(f, i)->cnt);
+        c->st.eflags &= ~(uint64_t)FLAG_RF;
+        ref_execute(c, o);
+        cpu_update_attn(c);
     }
 }
 
@@ -240,7 +263,9 @@ static struct slot *do_rare(struct cpu *c, struct slot *i)
     f->stats.rare++;
     expose(c, i);
     ref_execute(c, o);
-    return after(c, i, changes_context(c, o));
+    if (is_repeated_string(o))
+        repeat_chunks(c, i, o);
+    return after(c, i, changes_context(c, o->op));
 }
 
 NOINLINE struct slot *fast_rare(ARGS)

@@ -31,6 +31,13 @@ ALU(and)
 ALU(sub)
 ALU(xor)
 
+/* With index: the commonest */
+#define ALU_RX(X, B, D, f) HANDLER(f##_rx_##D##_##B##_##X) { READ_AT(EAX(B, X), 4); SET(D, q_##f(V_##D, load32(p), &FR, &FX)); NEXT; }
+#define ALU_RX_B(B, D, f) EACH_INDEX(ALU_RX, B, D, f)
+#define ALU_RX_D(D, f) EACH_BASE(ALU_RX_B, D, f)
+EACH_D(ALU_RX_D, add)
+EACH_D(ALU_RX_D, xor)
+
 /* CMP, TEST: flags of f(dst, src) */
 #define CMP_RR(S, D, n, f) HANDLER(n##_rr_##D##_##S) { q_##f(V_##D, V_##S, &FR, &FX); NEXT; }
 #define CMP_RR_D(D, n, f) EACH_S(CMP_RR, D, n, f)
@@ -67,6 +74,12 @@ static fast_handler *const alu_ri[9][8] = {ALL_OPS(ROW_RI)};
 static fast_handler *const alu_rm[9][8][9] = {ALL_OPS(ROW_RM)};
 static fast_handler *const alu_mr[9][8][9] = {ALL_OPS(ROW_MR)};
 static fast_handler *const alu_mi[9][9] = {ALL_OPS(ROW_MI)};
+
+#define NAME_RX(X, B, D, f) f##_rx_##D##_##B##_##X,
+#define NAME_RX_B(B, D, f) {EACH_INDEX(NAME_RX, B, D, f)},
+#define NAME_RX_D(D, f) {EACH_BASE(NAME_RX_B, D, f)},
+static fast_handler *const add_rx[8][9][7] = {EACH_D(NAME_RX_D, add)};
+static fast_handler *const xor_rx[8][9][7] = {EACH_D(NAME_RX_D, xor)};
 
 /* 8 bits: CMP and TEST with immediate, CMP [m], imm */
 #define BYTE_RI(D, n, f) HANDLER(n##8_ri_##D) { alu_##f(1, V_##D, i->b, &FR, &FX); NEXT; }
@@ -128,6 +141,16 @@ static fast_handler *const imul_rm[8][9] = {EACH_D(NAME_RM_D, imul)};
 
 static bool plain_memory(const struct insn *o, bool flat) { return flat && o->index == REG_NONE; }
 
+static fast_handler *special_indexed(const struct insn *o)
+{
+    unsigned x = o->index - (o->index > REG_ESP); /* no ESP in the tables */
+    switch (o->op) {
+    case OP_ADD: return add_rx[o->dst][o->base][x];
+    case OP_XOR: return xor_rx[o->dst][o->base][x];
+    default: return NULL;
+    }
+}
+
 static fast_handler *special_alu(const struct insn *o, bool flat)
 {
     unsigned op = o->op - OP_ADD;
@@ -137,7 +160,7 @@ static fast_handler *special_alu(const struct insn *o, bool flat)
             return zero[o->dst];
         return alu_rr[op][o->dst][o->src];
     case FORM_RI: return alu_ri[op][o->dst];
-    case FORM_RM: return plain_memory(o, flat) ? alu_rm[op][o->dst][o->base] : NULL;
+    case FORM_RM: return plain_memory(o, flat) ? alu_rm[op][o->dst][o->base] : flat ? special_indexed(o) : NULL;
     case FORM_MR: return plain_memory(o, flat) ? alu_mr[op][o->src][o->base] : NULL;
     case FORM_MI: return plain_memory(o, flat) ? alu_mi[op][o->base] : NULL;
     default: return NULL;

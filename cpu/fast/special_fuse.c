@@ -135,7 +135,41 @@ static int sign_place(unsigned cc)
 #define PAIR_D(D, ...) EACH_S(PAIR, D, )
 EACH_D(PAIR_D, )
 
+/* MOV from memory twice, to memory twice, by the same base */
+#define LOADS(S, D, B) \
+    HANDLER(loads_##B##_##D##_##S) \
+    { \
+        { \
+            READ_AT(EA(B), 4); \
+            SET(D, load32(p)); \
+        } \
+        i++; \
+        READ_AT(EA(B), 4); \
+        SET(S, load32(p)); \
+        NEXT; \
+    } \
+    HANDLER(stores_##B##_##D##_##S) \
+    { \
+        { \
+            WRITE_AT(EA(B), 4); \
+            store32(p, V_##D); \
+        } \
+        i++; \
+        WRITE_AT(EA(B), 4); \
+        store32(p, V_##S); \
+        NEXT; \
+    }
+#define LOADS_D(D, B) EACH_S(LOADS, D, B)
+#define EACH_PAIR_BASE(X, ...) \
+    X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__) X(EDX, __VA_ARGS__) X(EBX, __VA_ARGS__) \
+    X(ESP, __VA_ARGS__) X(EBP, __VA_ARGS__) X(ESI, __VA_ARGS__) X(EDI, __VA_ARGS__)
+#define LOADS_B(B, ...) EACH_D(LOADS_D, B)
+EACH_PAIR_BASE(LOADS_B, )
+
 /* Tables */
+#define NAME_BASED(S, D, n, B) n##_##B##_##D##_##S,
+#define NAME_BASED_D(D, n, B) {EACH_S(NAME_BASED, D, n, B)},
+#define NAME_BASED_B(B, n) {EACH_D(NAME_BASED_D, n, B)},
 #define NAME_CC(cc, n) n##_##cc,
 #define NAME_RR_S(S, D, n) {EACH_CC(NAME_CC, n##_##D##_##S)},
 #define NAME_RR_D(D, n) {EACH_S(NAME_RR_S, D, n)},
@@ -157,6 +191,8 @@ static fast_handler *const sub[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, sub)};
 static fast_handler *const and[8][SIGN_KINDS] = {EACH_D(NAME_SIGN, and)};
 static fast_handler *const push[8][8] = {EACH_D(NAME_PAIR_D, push)};
 static fast_handler *const pop[8][8] = {EACH_D(NAME_PAIR_D, pop)};
+static fast_handler *const loads[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, loads)};
+static fast_handler *const stores[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, stores)};
 
 /* Selection */
 
@@ -205,6 +241,25 @@ static bool plain_register(const struct insn *o, unsigned op)
     return o->op == op && o->form == FORM_R && o->size == 4 && o->dst != REG_ESP;
 }
 
+/* A 32-bit MOV with a flat memory operand [base + disp]. */
+static bool plain_move(const struct insn *o, unsigned form, enum fast_mode mode)
+{
+    return o->op == OP_MOV && o->form == form && o->size == 4 && o->index == REG_NONE &&
+           o->base != REG_NONE && fast_flat_operand(o, mode);
+}
+
+static fast_handler *fuse_moves(const struct insn *first, const struct insn *second, enum fast_mode mode)
+{
+    unsigned form = first->form;
+    if ((form != FORM_RM && form != FORM_MR) || first->base != second->base)
+        return NULL;
+    if (!plain_move(first, form, mode) || !plain_move(second, form, mode))
+        return NULL;
+    if (form == FORM_MR)
+        return stores[first->base][first->src][second->src];
+    return first->dst != first->base ? loads[first->base][first->dst][second->dst] : NULL;
+}
+
 fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode)
 {
     if (second->op == OP_JCC) {
@@ -220,6 +275,6 @@ fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enu
         return push[first->dst][second->dst];
     if (plain_register(first, OP_POP) && plain_register(second, OP_POP) && first->dst != second->dst)
         return pop[first->dst][second->dst];
-    return NULL;
+    return fuse_moves(first, second, mode);
 }
 #endif

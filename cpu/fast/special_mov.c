@@ -80,6 +80,31 @@ EACH_BASE(STORE_I, )
 #define BYTE0_D(D, ...) EACH_BASE(BYTE0, D, )
 EACH_BYTE(BYTE0_D, )
 
+#define BYTE1(X, B, D, ...) HANDLER(ld8_##D##_at_##B##_##X) { READ_AT(EAX(B, X), 1); SET_##D(load8(p)); NEXT; }
+#define BYTE1_B(B, D, ...) EACH_INDEX(BYTE1, B, D, )
+#define BYTE1_D(D, ...) EACH_BASE(BYTE1_B, D, )
+EACH_BYTE(BYTE1_D, )
+
+/* SETcc, CMOVcc: a handler for every condition */
+#define EACH_CC(X, ...) \
+    X(0, __VA_ARGS__) X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) \
+    X(6, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__) \
+    X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__) X(15, __VA_ARGS__)
+#define SETCC(cc, D) HANDLER(set_##D##_##cc) { SET_##D(fl_cond(cc, FR, FX)); NEXT; }
+#define SETCC_D(D, ...) EACH_CC(SETCC, D)
+EACH_BYTE(SETCC_D, )
+#define CMOV(cc, D) \
+    HANDLER(cmov_##D##_##cc) { uint32_t v = reg32(c, i->s), old = V_##D; SET(D, fl_cond(cc, FR, FX) ? v : old); NEXT; } \
+    HANDLER(cmov_m_##D##_##cc) \
+    { \
+        READ_AT(fast_ea0(c, i), 4); \
+        uint32_t v = load32(p), old = V_##D; \
+        SET(D, fl_cond(cc, FR, FX) ? v : old); \
+        NEXT; \
+    }
+#define CMOV_D(D, ...) EACH_CC(CMOV, D)
+EACH_D(CMOV_D, )
+
 /* The stack */
 #define STACK(D, ...) \
     HANDLER(push_##D) \
@@ -126,6 +151,12 @@ static fast_handler *const storex[8][9][7] = {EACH_D(NAME_X_D, st)};
 static fast_handler *const store_imm[2][9] = {{EACH_BASE(NAME_I, st8_imm)}, {EACH_BASE(NAME_I, st_imm)}};
 static fast_handler *const load8_at[8][9] = {EACH_BYTE(NAME_AT_D, ld8)};
 static fast_handler *const store8_at[8][9] = {EACH_BYTE(NAME_AT_D, st8)};
+static fast_handler *const load8_x[8][9][7] = {EACH_BYTE(NAME_X_D, ld8)};
+#define NAME_CC(cc, n) n##_##cc,
+#define NAME_CC_D(D, n) {EACH_CC(NAME_CC, n##_##D)},
+static fast_handler *const setcc[8][16] = {EACH_BYTE(NAME_CC_D, set)};
+static fast_handler *const cmov[8][16] = {EACH_D(NAME_CC_D, cmov)};
+static fast_handler *const cmov_m[8][16] = {EACH_D(NAME_CC_D, cmov_m)};
 static fast_handler *const push[8] = {EACH_D(NAME_R, push)};
 static fast_handler *const pop[8] = {EACH_D(NAME_R, pop)};
 
@@ -159,6 +190,8 @@ static fast_handler *special_mov8(const struct insn *o, bool flat)
 {
     if (o->form == FORM_RI)
         return mov8_ri[o->dst];
+    if (flat && o->index != REG_NONE && o->form == FORM_RM)
+        return load8_x[o->dst][o->base][index_place(o->index)];
     if (!flat || o->index != REG_NONE)
         return NULL;
     switch (o->form) {
@@ -189,6 +222,15 @@ static fast_handler *special_extend(const struct insn *o, bool flat)
     return high_byte ? NULL : extend[kind][o->dst][o->src];
 }
 
+static fast_handler *special_cmov(const struct insn *o, bool flat)
+{
+    if (o->size != 4)
+        return NULL;
+    if (o->form == FORM_RM)
+        return flat && o->index == REG_NONE ? cmov_m[o->dst][o->cc] : NULL;
+    return cmov[o->dst][o->cc];
+}
+
 fast_handler *fast_special_move(const struct insn *o, bool flat_stack, bool flat)
 {
     switch (o->op) {
@@ -198,6 +240,8 @@ fast_handler *fast_special_move(const struct insn *o, bool flat_stack, bool flat
         if (o->size != 4 || !flat)
             return NULL;
         return o->index == REG_NONE ? lea[o->dst][o->base] : leax[o->dst][o->base][index_place(o->index)];
+    case OP_SETCC: return o->form == FORM_R ? setcc[o->dst][o->cc] : NULL;
+    case OP_CMOV: return special_cmov(o, flat);
     case OP_PUSH: return o->size == 4 && flat_stack && o->form == FORM_R ? push[o->dst] : NULL;
     case OP_POP: return o->size == 4 && flat_stack && o->form == FORM_R ? pop[o->dst] : NULL;
     default: return NULL;

@@ -300,13 +300,38 @@ static void instruction(struct program *p, struct rng *r)
     }
 }
 
+/* Neighbours that share a handler: comparison and jump, pairs of moves, of pushes, of pops. */
+static void neighbours(struct program *p, struct rng *r)
+{
+    uint32_t rm = below(r, 8), op = below(r, 2) ? 0x8b : 0x89, dec = 0x40 + below(r, 16);
+    switch (below(r, 6)) {
+    case 0: byte(p, 0x39), byte(p, 0xc0 | below(r, 64)); break;
+    case 1: byte(p, 0x85), byte(p, 0xc0 | rm * 9); break;
+    case 2: byte(p, 0x83), byte(p, (below(r, 2) ? 0xf8 : 0xe8) | rm), byte(p, below(r, 4)); break;
+    case 3: byte(p, dec); break;
+    case 4:
+        for (unsigned k = 0; k < 2; k++) {
+            byte(p, op);
+            byte(p, 0x80 | below(r, 8) << 3 | (rm == 4 ? 5 : rm));
+            word(p, displacement(p, r), address_bytes(p));
+        }
+        return;
+    default:
+        rm = 0x50 + 8 * below(r, 2);
+        byte(p, rm + below(r, 8)), byte(p, rm + below(r, 8));
+        return;
+    }
+    byte(p, 0x70 + below(r, 16));
+    byte(p, 3);
+}
+
 static void compose(struct program *p, struct rng *r)
 {
     p->len = 0;
     while (p->len + 16 < CODE_SIZE) {
         instruction(p, r);
-        if (below(r, 16) == 0) /* CMP and Jcc, for fusion */
-            byte(p, 0x39), byte(p, 0xc0 | below(r, 64)), byte(p, 0x70 + below(r, 16)), byte(p, 3);
+        if (below(r, 4) == 0)
+            neighbours(p, r);
     }
     while (p->len < CODE_SIZE)
         byte(p, 0x90);
