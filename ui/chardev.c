@@ -20,7 +20,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { CTRL_A = 1, HELD = 256 };
+enum { CTRL_A = 1, HELD = 256, OUTPUT = 4096 };
 
 struct chardev {
     int in, out;    /* -1: not connected */
@@ -34,6 +34,8 @@ struct chardev {
     unsigned connections;
     uint8_t held[HELD]; /* typed behind Ctrl-A c: for the other reader */
     size_t held_len;
+    uint8_t output[OUTPUT]; /* not sent yet: a byte at a time would be slow */
+    size_t output_len;
     struct termios saved;
     char unlink_path[108];
 };
@@ -228,6 +230,7 @@ void chardev_close(struct chardev *cd)
 {
     if (!cd)
         return;
+    chardev_flush(cd);
     if (cd->raw)
         tcsetattr(STDIN_FILENO, TCSANOW, &cd->saved);
     if (!cd->is_stdio) {
@@ -254,6 +257,7 @@ static void hang_up(struct chardev *cd)
     }
     close(cd->in);
     cd->in = cd->out = -1;
+    cd->output_len = 0;
 }
 
 unsigned chardev_connections(struct chardev *cd)
@@ -352,12 +356,9 @@ static bool wait_for_reader(struct chardev *cd)
     return ready;
 }
 
-void chardev_write(struct chardev *cd, const void *data, size_t len)
+static void send_bytes(struct chardev *cd, const uint8_t *p, size_t len)
 {
-    const uint8_t *p = data;
-    if (!cd || cd->out < 0)
-        return;
-    while (len) {
+    while (len && cd->out >= 0) {
         ssize_t n = cd->is_socket ? send(cd->out, p, len, MSG_NOSIGNAL) : write(cd->out, p, len);
         if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_reader(cd))))
             continue;
@@ -367,6 +368,28 @@ void chardev_write(struct chardev *cd, const void *data, size_t len)
         p += n;
         len -= (size_t)n;
     }
+}
+
+void chardev_flush(struct chardev *cd)
+{
+    if (!cd || !cd->output_len)
+        return;
+    send_bytes(cd, cd->output, cd->output_len);
+    cd->output_len = 0;
+}
+
+void chardev_write(struct chardev *cd, const void *data, size_t len)
+{
+    if (!cd || cd->out < 0)
+        return;
+    if (len > OUTPUT - cd->output_len)
+        chardev_flush(cd);
+    if (len > OUTPUT) {
+        send_bytes(cd, data, len);
+        return;
+    }
+    memcpy(cd->output + cd->output_len, data, len);
+    cd->output_len += len;
 }
 
 bool chardev_ended(const struct chardev *cd) { return cd && cd->ended; }

@@ -23,8 +23,9 @@ unsigned chardev_connections(struct chardev *cd);
 
 /* Bytes that arrived, at most len; 0 if none. Of a shared device, those for `monitor` or not. */
 size_t chardev_read(struct chardev *cd, bool monitor, void *to, size_t len);
-/* Sends all of it, or drops what the other side does not take. */
+/* Sends all of it at the next flush or sooner, or drops what the other side does not take. */
 void chardev_write(struct chardev *cd, const void *data, size_t len);
+void chardev_flush(struct chardev *cd);
 /* The user asked to leave: Ctrl-A x, or the terminal went away. */
 bool chardev_ended(const struct chardev *cd);
 bool chardev_is_stdio(const struct chardev *cd);

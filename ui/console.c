@@ -130,6 +130,7 @@ void console_poll(struct console *c)
         for (size_t i = 0; i < n && !c->mon.quit; i++)
             take_char(c, data[i]);
     } while (n && !c->mon.quit);
+    chardev_flush(c->cd);
 }
 
 void console_say(struct console *c, const char *line)
@@ -140,4 +141,5 @@ void console_say(struct console *c, const char *line)
     put(c, line);
     put(c, "\r\n" MONITOR_PROMPT);
     chardev_write(c->cd, c->line, c->len);
+    chardev_flush(c->cd);
 }

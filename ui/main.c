@@ -80,9 +80,16 @@ static void on_log(void *arg, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
+static void flush_all(struct frontend *f)
+{
+    struct chardev *all[] = {f->serial[0], f->serial[1], f->parallel, f->debugcon, f->gdb_link};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        chardev_flush(all[i]);
+}
+
 static void on_script_text(void *arg, const char *text)
 {
-    (void)arg;
+    flush_all(arg); /* in the order in which things happened */
     fputs(text, stdout);
     fflush(stdout);
 }
@@ -281,6 +288,7 @@ static const char *serve_host(void *arg)
 {
     struct frontend *f = arg;
     uint64_t now = host_now();
+    flush_all(f);
     if (interrupted)
         return "interrupted";
     if (!f->ready && now - f->last_look < USER_NS)
@@ -355,6 +363,7 @@ static bool run_slice(struct frontend *f)
         return false;
     if (why == MACHINE_BREAK)
         say_break(f);
+    flush_all(f);
     if (!f->m->running || machine_now(f->m) >= target)
         rest(f, target);
     return true;

@@ -4,7 +4,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 image=$CORPUS/images/freedos/freedos12-vxt.img
 need "$image"
 tool Xvfb xdotool import convert mtype cc
-"$retrace" -display sdl -h >/dev/null
 cc -o x_close "$here/../ui/x_close.c" -lX11 2>/dev/null || { echo "no libX11 to build with" >&2; exit 77; }
 
 display=$((50 + $$ % 900))

@@ -1,0 +1,222 @@
+/* The command line: QEMU's spelling, and one sentence for what cannot be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "ui/options.c"
+
+enum { MAX_ARGS = 16 };
+
+struct parsed {
+    struct options o;
+    struct error err;
+    enum emu_err e;
+    enum options_result result;
+    char line[512];
+};
+
+/* Parses a line that is split at blanks. */
+static void parse(struct parsed *p, const char *line)
+{
+    char *argv[MAX_ARGS] = {"retrace"}, *save = NULL;
+    int argc = 1;
+    strcpy(p->line, line);
+    for (char *w = strtok_r(p->line, " ", &save); w && argc < MAX_ARGS; w = strtok_r(NULL, " ", &save))
+        argv[argc++] = w;
+    p->err.text[0] = 0;
+    p->e = options_parse(&p->o, argc, argv, &p->result, &p->err);
+}
+
+static void accepts(struct parsed *p, const char *line)
+{
+    parse(p, line);
+    if (p->e)
+        fail_msg("%s: %s", line, p->err.text);
+}
+
+static void refuses(const char *line, const char *why)
+{
+    struct parsed p;
+    parse(&p, line);
+    if (!p.e || !strstr(p.err.text, why))
+        fail_msg("%s: \"%s\" has no \"%s\"", line, p.e ? p.err.text : "(accepted)", why);
+    assert_null(strchr(p.err.text, '\n'));
+}
+
+static void defaults(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "");
+    assert_int_equal(p.o.cfg.board, BOARD_PC);
+    assert_int_equal(p.o.cfg.ram_size, 128ull << 20);
+    assert_string_equal(p.o.cfg.cpu.name, "pentium2");
+    assert_false(p.o.cfg.icount_fixed);
+    assert_false(p.o.cfg.boot_menu);
+    assert_int_equal(p.o.display, DISPLAY_AUTO);
+    assert_null(p.o.monitor);
+    assert_int_equal(p.result, OPTIONS_RUN);
+}
+
+static void memory_sizes(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-m 64");
+    assert_int_equal(p.o.cfg.ram_size, 64ull << 20);
+    accepts(&p, "-m 640K");
+    assert_int_equal(p.o.cfg.ram_size, 640ull << 10);
+    accepts(&p, "-m 2G");
+    assert_int_equal(p.o.cfg.ram_size, 2ull << 30);
+    accepts(&p, "-m size=1.5M");
+    assert_int_equal(p.o.cfg.ram_size, 1536ull << 10);
+    refuses("-m 4G", "at most 3072M");
+    refuses("-m 0", "no memory size");
+    refuses("-m -5", "no memory size");
+    refuses("-m nan", "no memory size");
+    refuses("-m inf", "at most 3072M");
+    refuses("-m 64X", "no memory size");
+}
+
+static void boards_and_processors(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-M isapc -cpu 486");
+    assert_int_equal(p.o.cfg.board, BOARD_ISAPC);
+    assert_int_equal(p.o.cfg.cpu.level, CPU_486);
+    accepts(&p, "-machine type=pc,accel=tcg");
+    assert_int_equal(p.o.cfg.board, BOARD_PC);
+    refuses("-M q35", "did you mean");
+    refuses("-cpu pentum", "did you mean");
+    refuses("-cpu 8086", "SeaBIOS");
+    refuses("-cpu 286", "-bios");
+    accepts(&p, "-cpu 8086 -bios ./rom.bin");
+    refuses("-accel kvm", "leave -accel out");
+}
+
+static void the_nearest_option_is_named(void **state)
+{
+    (void)state;
+    refuses("-snapshop", "did you mean -snapshot?");
+    refuses("-hda x", "did you mean -fda?");
+    refuses("--kernle x", "did you mean -kernel?");
+    refuses("-display sld", "did you mean \"sdl\"");
+    refuses("-kernel", "needs a value");
+}
+
+static void a_bare_name_is_a_floppy(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "dos.img -fdb other.img");
+    assert_string_equal(p.o.cfg.floppy_path[0], "dos.img");
+    assert_string_equal(p.o.cfg.floppy_path[1], "other.img");
+    accepts(&p, "-drive file=x.img,if=floppy,index=1,readonly=on,format=raw");
+    assert_string_equal(p.o.cfg.floppy_path[1], "x.img");
+    assert_true(p.o.cfg.floppy_readonly[1]);
+    refuses("-drive file=x.img,if=floppy,index=2", "floppies");
+    refuses("-drive file=x.img,if=ide", "not known");
+}
+
+static void boot_words(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-boot order=ca,menu=on");
+    assert_string_equal(p.o.cfg.boot_order, "ca");
+    assert_true(p.o.cfg.boot_menu);
+    accepts(&p, "-boot c");
+    assert_string_equal(p.o.cfg.boot_order, "c");
+    accepts(&p, "-boot menu=off");
+    assert_false(p.o.cfg.boot_menu);
+    refuses("-boot menu=maybe", "on, off");
+    refuses("-boot order=xyz", "-boot order=xyz");
+    refuses("-boot order=", "use letters");
+}
+
+static void clocks(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-rtc base=2026-01-31T12:00:00,clock=vm");
+    assert_int_equal(p.o.cfg.rtc_base, 1769860800); /* date -u -d 2026-01-31T12:00:00 +%s */
+    accepts(&p, "-rtc base=2000-02-29");
+    assert_int_equal(p.o.cfg.rtc_base, 951782400);
+    refuses("-rtc base=2026-02-30", "use base=utc");
+    refuses("-rtc base=2026-01-31T25:00:00", "use base=utc");
+    refuses("-rtc base=2026-01-31T12:00", "use base=utc");
+    refuses("-rtc base=2026-01-31x", "use base=utc");
+    refuses("-rtc base=yesterday", "use base=utc");
+    accepts(&p, "-icount shift=5");
+    assert_true(p.o.cfg.icount_fixed);
+    assert_int_equal(p.o.cfg.icount_shift, 5);
+    accepts(&p, "-icount 2,align=off");
+    assert_int_equal(p.o.cfg.icount_shift, 2);
+    accepts(&p, "-icount shift=3 -icount auto");
+    assert_false(p.o.cfg.icount_fixed);
+    refuses("-icount shift=11", "shift=10");
+    refuses("-icount shift=-1", "shift=10");
+    refuses("-icount shift=2x", "shift=10");
+}
+
+static void nographic_shares_the_terminal(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-nographic");
+    assert_int_equal(p.o.display, DISPLAY_NONE);
+    assert_string_equal(p.o.serial[0], "mon:stdio");
+    accepts(&p, "-nographic -serial file:x");
+    assert_string_equal(p.o.serial[0], "file:x");
+    accepts(&p, "-nographic -monitor unix:x,server");
+    assert_string_equal(p.o.serial[0], "stdio");
+    accepts(&p, "-nographic -monitor stdio");
+    assert_string_equal(p.o.serial[0], "none");
+}
+
+static void character_devices_and_names(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-serial null -serial stdio -name guest=box,process=x -S -s -no-reboot");
+    assert_string_equal(p.o.serial[0], "null");
+    assert_string_equal(p.o.serial[1], "stdio");
+    assert_string_equal(p.o.cfg.name, "box");
+    assert_true(p.o.paused);
+    assert_true(p.o.no_reboot);
+    assert_string_equal(p.o.gdb, "tcp::1234");
+    refuses("-serial null -serial null -serial null", "more than 2");
+    refuses("-global isa-debugcon.iobase=0x500", "0x402");
+    accepts(&p, "-global isa-debugcon.iobase=0xe9");
+    assert_int_equal(p.o.debug_port, 0xe9);
+}
+
+static void trace_words(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-trace pit,pic -d int");
+    assert_int_equal(p.o.trace, 1u << TRACE_PIT | 1u << TRACE_PIC | 1u << TRACE_INT);
+    refuses("-trace pitt", "did you mean \"pit\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(memory_sizes),
+        cmocka_unit_test(boards_and_processors),
+        cmocka_unit_test(the_nearest_option_is_named),
+        cmocka_unit_test(a_bare_name_is_a_floppy),
+        cmocka_unit_test(boot_words),
+        cmocka_unit_test(clocks),
+        cmocka_unit_test(nographic_shares_the_terminal),
+        cmocka_unit_test(character_devices_and_names),
+        cmocka_unit_test(trace_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
