@@ -41,7 +41,7 @@ includes() {
             may["debug"] = "base mmu cpu debug"
             may["board"] = "base mmu cpu disk net devices debug board"
             may["ui"] = may["board"] " ui"
-            may["tests"] = may["board"] " tests"
+            may["tests"] = may["board"] " ui tests"
             may["tools"] = ""
             may["bench"] = ""
         }
