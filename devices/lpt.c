@@ -1,13 +1,16 @@
 /*
  * PC parallel port. IBM PC/XT Technical Reference (1983), "IBM Printer Adapter"; the direction
- * bit 5 of the control register as on the PS/2 (bidirectional data port).
+ * bit 5 of the control register as on the PS/2 (bidirectional data port). Bits 2-0 of the status, which
+ * the adapter leaves open, are zero as in later super I/O chips (SMSC FDC37C665, "Status Port"): SeaBIOS
+ * hands bit 0 on as "time-out".
  *
  *   data     7-0 to the printer
- *   status   7 not BUSY   6 not ACK   5 PE   4 SLCT   3 not ERROR   2-0 read as ones
+ *   status   7 not BUSY   6 not ACK   5 PE   4 SLCT   3 not ERROR   2-0 read as zeros
  *   control  5 input   4 IRQ enable   3 SLCT IN   2 not INIT   1 AUTO FD XT   0 STROBE
  *
- * The printer latches the data on the leading edge of STROBE, is busy for 10 us and pulses -ACK for
- * 5 us. The IRQ driver, while enabled, follows the -ACK pin: the end of the pulse interrupts.
+ * The printer latches the data on the leading edge of STROBE, is busy for 10 us and then pulses -ACK for
+ * 5 us, in which it takes the next byte (IEEE 1284-1994 lets BUSY fall before -ACK; SeaBIOS sends as soon
+ * as it sees -ACK). The IRQ driver, while enabled, follows the -ACK pin: the end of the pulse interrupts.
  * NOT MODELLED: EPP and ECP, a printer that runs out of paper, reading bytes from the printer.
  * Wired by the board: lpt_io at three ports, irq, out.
  */
@@ -57,12 +60,12 @@ static void lpt_fire(void *dev, vtime now)
 
 static uint8_t status(const struct lpt *l)
 {
-    uint8_t value = 0x07 | NOT_ACK | SELECTED | NOT_ERROR;
+    uint8_t value = NOT_ACK | SELECTED | NOT_ERROR;
     if (!l->w.out)
         return value | PAPER_END; /* open inputs are high, and BUSY is inverted */
     if (l->st.phase == PHASE_ACK)
         value &= (uint8_t)~NOT_ACK;
-    if (l->st.phase == PHASE_IDLE)
+    if (l->st.phase != PHASE_BUSY)
         value |= NOT_BUSY;
     return value;
 }
@@ -72,7 +75,7 @@ static void strobe(struct lpt *l, vtime now)
     struct lpt_state *st = &l->st;
     if (!l->w.out)
         return;
-    if (st->phase != PHASE_IDLE) {
+    if (st->phase == PHASE_BUSY) {
         log_guest(l->w.log, l->dev.id, "strobe while the printer is busy, byte %02x lost",
                   st->data);
         return;

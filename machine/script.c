@@ -320,9 +320,10 @@ static enum emu_err run_line(struct script *s, const char *line, struct error *e
 {
     enum { MAX = 8 }; /* more words than any of ours takes */
     char copy[512], *w[MAX];
-    if (strlen(line) >= sizeof(copy))
+    size_t length = strlen(line);
+    if (length >= sizeof(copy))
         return error_set(err, EMU_ARG, "the line is longer than %zu characters", sizeof(copy) - 1);
-    snprintf(copy, sizeof(copy), "%s", line);
+    memcpy(copy, line, length + 1);
     int n = monitor_split(copy, w, MAX);
     if (n < 0)
         return error_set(err, EMU_ARG, "a quote is not closed");

@@ -355,7 +355,7 @@ static void say_break(struct frontend *f)
 /* One slice of about 10 ms; false: the machine is off for good. */
 static bool run_slice(struct frontend *f)
 {
-    vtime target = pacer_target(&f->pacer, f->m);
+    vtime target = f->m->running ? pacer_target(&f->pacer, f->m) : machine_now(f->m);
     uint64_t insns = machine_icount(f->m), start = host_now();
     enum machine_stop why = machine_run(f->m, target, pacer_limit(&f->pacer, f->m));
     pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);

@@ -311,11 +311,14 @@ static enum emu_err opt_rtc(struct options *o, const char *value, struct error *
 /* file=X,if=floppy,index=N,readonly=on,format=raw; commas in names are not supported. */
 static enum emu_err opt_drive(struct options *o, const char *value, struct error *err)
 {
-    char *copy = strdup(value), *save = NULL; /* lives as long as the process */
+    char copy[4096], *save = NULL;
     const char *file = NULL;
     unsigned index = 0;
     bool floppy = false, readonly = false;
-    for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save)) {
+    if (strlen(value) >= sizeof(copy))
+        return error_set(err, EMU_ARG, "-drive: longer than %zu characters", sizeof(copy) - 1);
+    strcpy(copy, value);
+    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
         if (strncmp(w, "file=", 5) == 0)
             file = w + 5;
         else if (strncmp(w, "index=", 6) == 0)
@@ -331,7 +334,8 @@ static enum emu_err opt_drive(struct options *o, const char *value, struct error
     }
     if (!file || !floppy || index >= FLOPPY_DRIVES)
         return error_set(err, EMU_ARG, "-drive %s: this version has floppies: file=X,if=floppy,index=0", value);
-    o->cfg.floppy_path[index] = file;
+    strcpy(o->drive[index], file);
+    o->cfg.floppy_path[index] = o->drive[index];
     o->cfg.floppy_readonly[index] = readonly;
     return EMU_OK;
 }

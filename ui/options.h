@@ -20,14 +20,14 @@ struct options {
     const char *firmware_dir; /* -L */
     const char *roms_dir;
     /* Storage for names put together here. */
-    char bios[4096], vgabios[4096], boot_words[128], name[128];
+    char drive[FLOPPY_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128];
 };
 
 /* What is left to do after parsing. */
 enum options_result { OPTIONS_RUN, OPTIONS_DONE /* -h, -version, help lists were printed */ };
 
-/* Parses argv into `o`, prints help lists to stdout itself. On error the sentence names the nearest
- * known option or value. */
+/* Parses argv into `o`, which keeps pointers into argv and into itself (so it must not be moved), and
+ * prints help lists to stdout itself. On error the sentence names the nearest known option or value. */
 MUST_CHECK enum emu_err options_parse(struct options *o, int argc, char **argv, enum options_result *result,
                                       struct error *err);
 

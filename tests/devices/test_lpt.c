@@ -98,7 +98,7 @@ static void busy_then_acknowledge_then_ready(void **state)
     out8(b, CONTROL, 0x0d);
     assert_int_equal(in8(b, STATUS) & 0xc0, 0x40);
     clock_step(b, 10000);
-    assert_int_equal(in8(b, STATUS) & 0xc0, 0x00);
+    assert_int_equal(in8(b, STATUS) & 0xc0, 0x80);
     clock_step(b, 5000);
     assert_int_equal(in8(b, STATUS) & 0xc0, 0xc0);
 }

@@ -177,6 +177,15 @@ if command -v socat >/dev/null 2>&1; then
     check "unix client" client.txt
 fi
 
+# DOS prints.
+image=$CORPUS/images/freedos/fd144.img
+if [ -e "$image" ]; then
+    run 'wait-screen "A:\>" 20
+type "echo Hello, printer>prn\n"
+wait 3' -fda "$image" -snapshot -m 4 -parallel file:prn.txt
+    [ "$(tr -d '\r' <prn.txt)" = 'Hello, printer' ] || { od -c prn.txt; die "not what DOS printed"; }
+fi
+
 # A file that is in the way of a socket's name is not removed.
 echo keep >precious
 timeout 20 "$retrace" -display none -bios ./echo.bin -serial unix:precious,server,nowait </dev/null 2>err.txt && die "a file was taken for a socket"
