@@ -1,10 +1,14 @@
 /*
- * QEMU firmware configuration device, traditional interface (QEMU docs/specs/fw_cfg): a 16-bit
+ * QEMU firmware configuration device (QEMU docs/specs/fw_cfg). Traditional interface: a 16-bit
  * write selects an item and rewinds it; each byte read from the data port is the next one, zeros
- * after the end and for keys that do not exist. Item 1 says 1: traditional interface, no DMA.
- * File keys start at 20 in the order of the names, as QEMU sorts them.
- * NOT MODELLED: the DMA interface; writing to items (QEMU dropped it in 2.4).
- * Wired by the board: fw_cfg_io at the two ports; contents by the board and the command line.
+ * after the end and for keys that do not exist. DMA interface: the guest writes the address of a
+ * struct FWCfgDmaAccess, and what it asks for is done within that write. Both share selection and
+ * offset; item 1 says 3 for both. File keys start at 20 in the order of the names, as QEMU sorts
+ * them.
+ * NOT MODELLED: writing to items, all of which are read-only (a DMA write ends with the error bit);
+ * DMA to anything but RAM (it ends there with the error bit).
+ * Wired by the board: fw_cfg_io at the two ports, fw_cfg_dma_io at the eight of the DMA address,
+ * guest memory; contents by the board and the command line.
  */
 #include "devices/fw_cfg.h"
 
@@ -14,10 +18,23 @@
 
 enum { REG_SELECTOR, REG_DATA };
 enum { DIR_ENTRY = 8 + FW_CFG_NAME, WRITE_CHANNEL = 0x4000 };
+enum { REG_DMA_HIGH = 0, REG_DMA_LOW = 4 }; /* halves of the address register */
+enum { FEATURE_TRADITIONAL = 1, FEATURE_DMA = 2 }; /* of item 1 */
 
-STATE_DESC(fw_cfg_desc, struct fw_cfg_state, 1,
+/* struct FWCfgDmaAccess, big-endian: {u32 control, u32 length, u64 address}. */
+enum { ACCESS_CONTROL = 0, ACCESS_LENGTH = 4, ACCESS_ADDRESS = 8, ACCESS_BYTES = 16 };
+enum {
+    CONTROL_ERROR = 1 << 0,
+    CONTROL_READ = 1 << 1,
+    CONTROL_SKIP = 1 << 2,
+    CONTROL_SELECT = 1 << 3, /* the key in bits 16-31 */
+    CONTROL_WRITE = 1 << 4,
+};
+
+STATE_DESC(fw_cfg_desc, struct fw_cfg_state, 2,
            FIELD(struct fw_cfg_state, identity, "hash of all contents"),
            FIELD(struct fw_cfg_state, offset, "next byte of the selected item"),
+           FIELD(struct fw_cfg_state, dma_high, "DMA address register, bits 32-63"),
            FIELD(struct fw_cfg_state, key, "selected item"),
            FIELD_MAX(struct fw_cfg_state, reserved, 0, "zero"));
 
@@ -30,9 +47,19 @@ static const struct fw_cfg_item *find(const struct fw_cfg *fw, uint16_t key)
     return NULL;
 }
 
-static void select_item(struct fw_cfg *fw)
+static void find_selected(struct fw_cfg *fw)
 {
     fw->selected = find(fw, fw->st.key & (uint16_t)~WRITE_CHANNEL);
+}
+
+static void select_item(struct fw_cfg *fw, uint16_t key)
+{
+    fw->st.key = key;
+    fw->st.offset = 0;
+    find_selected(fw);
+    if (trace_on(fw->w.log, TRACE_FWCFG))
+        trace_line(fw->w.log, TRACE_FWCFG, "select %04x %s", fw->st.key,
+                   fw->selected ? fw->selected->name : "(absent)");
 }
 
 /* --- contents --- */
@@ -100,7 +127,7 @@ static void contents_changed(struct fw_cfg *fw)
 {
     fw->contents = hash_contents(fw);
     fw->st.identity = fw->contents;
-    select_item(fw);
+    find_selected(fw);
 }
 
 /* Puts `new` (whose data it takes over) in its place in the order, replacing an equal one. */
@@ -201,12 +228,16 @@ enum emu_err fw_cfg_add_file(struct fw_cfg *fw, const char *name, const void *da
 
 /* --- ports --- */
 
-static uint8_t next_byte(struct fw_cfg *fw)
+/* Bytes of the selected item that are not read yet. */
+static uint32_t bytes_left(const struct fw_cfg *fw)
 {
     const struct fw_cfg_item *it = fw->selected;
-    if (!it || fw->st.offset >= it->len)
-        return 0;
-    return it->data[fw->st.offset++];
+    return it && fw->st.offset < it->len ? it->len - fw->st.offset : 0;
+}
+
+static uint8_t next_byte(struct fw_cfg *fw)
+{
+    return bytes_left(fw) ? fw->selected->data[fw->st.offset++] : 0;
 }
 
 static uint32_t fw_cfg_read(void *dev, uint32_t offset, enum access_size size)
@@ -224,15 +255,129 @@ static void fw_cfg_write(void *dev, uint32_t offset, uint32_t value, enum access
                   offset);
         return;
     }
-    fw->st.key = (uint16_t)value;
-    fw->st.offset = 0;
-    select_item(fw);
-    if (trace_on(fw->w.log, TRACE_FWCFG))
-        trace_line(fw->w.log, TRACE_FWCFG, "select %04x %s", fw->st.key,
-                   fw->selected ? fw->selected->name : "(absent)");
+    select_item(fw, (uint16_t)value);
 }
 
 const struct io_ops fw_cfg_io = {fw_cfg_read, fw_cfg_write, ACCESS_8 | ACCESS_16};
+
+/* --- DMA --- */
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Bytes from `addr` to the end of its page, or 0 where there is no memory. */
+static uint32_t room_at(const struct fw_cfg *fw, paddr addr, bool write)
+{
+    if (!phys_lookup(fw->w.phys, addr, write).host)
+        return 0;
+    return PHYS_PAGE_SIZE - (uint32_t)(addr & (PHYS_PAGE_SIZE - 1));
+}
+
+static bool in_memory(const struct fw_cfg *fw, paddr addr, uint32_t len, bool write)
+{
+    uint32_t room = room_at(fw, addr, write);
+    return room && (room >= len || room_at(fw, addr + len - 1, write));
+}
+
+/* Page by page, so that a length of 4 GiB ends where RAM does. */
+static bool dma_read(struct fw_cfg *fw, paddr to, uint32_t len)
+{
+    static const uint8_t zeros[PHYS_PAGE_SIZE];
+    while (len) {
+        uint32_t part = min_u32(len, room_at(fw, to, true)), left = bytes_left(fw);
+        if (!part)
+            return false;
+        if (left) {
+            part = min_u32(part, left);
+            phys_write_bytes(fw->w.phys, to, fw->selected->data + fw->st.offset, part);
+            fw->st.offset += part;
+        } else {
+            phys_write_bytes(fw->w.phys, to, zeros, part);
+        }
+        to += part;
+        len -= part;
+    }
+    return true;
+}
+
+/* What the control word asks for; false: the error bit is to be set. */
+static bool dma_operation(struct fw_cfg *fw, uint32_t control, uint32_t len, paddr addr)
+{
+    if (control & CONTROL_SELECT)
+        select_item(fw, (uint16_t)(control >> 16));
+    if (control & CONTROL_READ)
+        return dma_read(fw, addr, len);
+    if (control & CONTROL_WRITE)
+        return len == 0; /* every item is read-only */
+    if (control & CONTROL_SKIP)
+        fw->st.offset += min_u32(len, bytes_left(fw));
+    return true;
+}
+
+static uint32_t get_be32(const uint8_t *from)
+{
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
+}
+
+/* The spec names no error for a structure that is not in RAM: nothing is done then, and what of its
+ * control word can be written says so. */
+static void dma_start(struct fw_cfg *fw, paddr at)
+{
+    uint8_t bytes[ACCESS_BYTES];
+    bool ok = in_memory(fw, at, ACCESS_BYTES, false);
+    if (ok) {
+        phys_read_bytes(fw->w.phys, at, bytes, ACCESS_BYTES);
+        uint32_t control = get_be32(bytes + ACCESS_CONTROL), len = get_be32(bytes + ACCESS_LENGTH);
+        paddr addr = (paddr)get_be32(bytes + ACCESS_ADDRESS) << 32;
+        addr |= get_be32(bytes + ACCESS_ADDRESS + 4);
+        ok = dma_operation(fw, control, len, addr);
+        if (fw->w.moved && control & CONTROL_READ)
+            fw->w.moved(fw->w.arg, len);
+        if (trace_on(fw->w.log, TRACE_FWCFG))
+            trace_line(fw->w.log, TRACE_FWCFG, "DMA control %08" PRIx32 " length %" PRIx32
+                       " address %" PRIx64 "%s", control, len, addr, ok ? "" : ": error");
+    }
+    if (!ok)
+        log_guest(fw->w.log, fw->dev.id, "DMA request at %" PRIx64 " refused", at);
+    put_be(bytes, ok ? 0 : CONTROL_ERROR, 4);
+    if (in_memory(fw, at + ACCESS_CONTROL, 4, true))
+        phys_write_bytes(fw->w.phys, at + ACCESS_CONTROL, bytes, 4);
+}
+
+/* Reads show where the interface is: "QEMU CFG" in the order of the ports. */
+static uint32_t fw_cfg_dma_read(void *dev, uint32_t offset, enum access_size size)
+{
+    static const char signature[] = "QEMU CFG";
+    uint32_t value = 0;
+    (void)dev;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint32_t)(uint8_t)signature[(offset + i) & 7] << (8 * i);
+    return value;
+}
+
+/* The register is big-endian, the port bus little-endian. It holds 0 after each operation. */
+static void fw_cfg_dma_write(void *dev, uint32_t offset, uint32_t value, enum access_size size)
+{
+    struct fw_cfg *fw = dev;
+    uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+                        (uint8_t)(value >> 24)};
+    if (size == ACCESS_32 && offset == REG_DMA_HIGH) {
+        fw->st.dma_high = get_be32(bytes);
+    } else if (size == ACCESS_32 && offset == REG_DMA_LOW) {
+        paddr at = (paddr)fw->st.dma_high << 32 | get_be32(bytes);
+        fw->st.dma_high = 0;
+        dma_start(fw, at);
+    } else {
+        log_guest(fw->w.log, fw->dev.id,
+                  "ignored write of %" PRIx32 " at offset %" PRIu32 " of the DMA address", value,
+                  offset);
+    }
+}
+
+const struct io_ops fw_cfg_dma_io = {fw_cfg_dma_read, fw_cfg_dma_write,
+                                     ACCESS_8 | ACCESS_16 | ACCESS_32};
 
 /* --- device --- */
 
@@ -241,7 +386,7 @@ static void fw_cfg_reset(void *dev, enum reset_kind kind)
     struct fw_cfg *fw = dev;
     (void)kind;
     fw->st = (struct fw_cfg_state){.identity = fw->contents};
-    select_item(fw);
+    find_selected(fw);
 }
 
 static enum emu_err fw_cfg_post_load(void *dev, struct error *err)
@@ -251,7 +396,7 @@ static enum emu_err fw_cfg_post_load(void *dev, struct error *err)
         return error_set(err, EMU_FORMAT,
                          "%s: the saved machine was started with other firmware, kernel or "
                          "-fw_cfg contents; start with the same ones", fw->dev.id);
-    select_item(fw);
+    find_selected(fw);
     return EMU_OK;
 }
 
@@ -279,7 +424,7 @@ static void add_signature(struct fw_cfg *fw)
 {
     struct error err;
     if (fw_cfg_add_bytes(fw, FW_CFG_SIGNATURE, "QEMU", 4, &err) == EMU_OK &&
-        fw_cfg_add_u32(fw, FW_CFG_ID, 1, &err) != EMU_OK)
+        fw_cfg_add_u32(fw, FW_CFG_ID, FEATURE_TRADITIONAL | FEATURE_DMA, &err) != EMU_OK)
         fw_cfg_close(fw);
 }
 

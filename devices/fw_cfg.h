@@ -1,6 +1,6 @@
 /*
  * QEMU firmware configuration device: numbered items and named files that firmware reads byte by
- * byte. The contents are configuration, put in before the machine runs; which item is selected
+ * byte or by DMA. The contents are configuration, put in before the machine runs; which item is selected
  * and how far it was read is state.
  */
 #ifndef DEVICES_FW_CFG_H
@@ -9,6 +9,7 @@
 #include "machine/bus.h"
 #include "machine/device.h"
 #include "machine/log.h"
+#include "mmu/phys.h"
 
 /* Keys (QEMU docs/specs/fw_cfg). */
 enum {
@@ -59,12 +60,17 @@ struct fw_cfg_item {
 struct fw_cfg_state {
     uint64_t identity; /* hash of all contents, checked when a state is loaded */
     uint32_t offset;   /* next byte of the selected item */
+    uint32_t dma_high; /* upper half of the DMA address, until the lower one is written */
     uint16_t key;      /* selected */
-    uint8_t reserved[2];
+    uint8_t reserved[6];
 };
 
 struct fw_cfg_wiring {
     struct log *log;
+    struct phys *phys; /* for DMA */
+    /* May be NULL: up to so many bytes went to memory within one instruction. */
+    void (*moved)(void *arg, uint32_t bytes);
+    void *arg;
 };
 
 struct fw_cfg {
@@ -79,6 +85,7 @@ struct fw_cfg {
 
 extern const struct device_class fw_cfg_class;
 extern const struct io_ops fw_cfg_io; /* 2 ports: selector (16 bits), data (8 bits) */
+extern const struct io_ops fw_cfg_dma_io; /* 8 ports: the DMA address, big-endian */
 
 void fw_cfg_init(struct fw_cfg *fw, const char *id, struct fw_cfg_wiring w);
 

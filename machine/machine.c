@@ -350,6 +350,10 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
         vtime typing = typist_due(&m->typist);
         if (run_stretch(m, typing < until ? typing : until, until_icount, &stop))
             return stop;
+        if (m->pc->bulk_moved >= PC_BULK_TURN) {
+            m->pc->bulk_moved = 0;
+            return MACHINE_SLICE;
+        }
     }
 }
 

@@ -23,7 +23,7 @@ struct machine_host {
 
 /* Why machine_run() came back. */
 enum machine_stop {
-    MACHINE_SLICE,     /* the time or count asked for is reached */
+    MACHINE_SLICE,     /* the time or count asked for is reached, or much was done on the way */
     MACHINE_BREAK,     /* a breakpoint; the machine is stopped */
     MACHINE_STOPPED,   /* it is not running (monitor `stop`, -S) */
     MACHINE_POWEROFF,  /* the guest switched itself off */

@@ -52,6 +52,8 @@ struct glue {
     struct glue_state st;
 };
 
+enum { PC_BULK_TURN = 64 << 20 }; /* the front end has its turn after so many bytes of bulk DMA */
+
 struct pc {
     struct machine *m;
     struct clock clk;
@@ -89,6 +91,7 @@ struct pc {
     struct pci_io_map io_windows;
     struct pci_io_window pm_window, smb_window;
     bool reset_requested, poweroff_requested;
+    uint64_t bulk_moved; /* bytes of bulk DMA since the front end had its turn */
     bool cpu_ready; /* cpu_init() was done: there is something to close */
 };
 

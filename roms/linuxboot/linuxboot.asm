@@ -3,8 +3,9 @@
 ;
 ; Follows "The Linux/x86 Boot Protocol" (Documentation/arch/x86/boot.rst; below: boot.rst) from the
 ; real-mode entry, so that the kernel asks the BIOS for its memory map and video mode as on any PC.
-; The files come as raw bytes through the fw_cfg ports; every field of the kernel's header that a
-; boot loader has to fill in is filled in here. The BIOS finds the ROM by its PnP header (Plug and
+; The files come as raw bytes through fw_cfg (QEMU docs/specs/fw_cfg), the large ones by DMA where
+; the device has it; every field of the kernel's header that a boot loader has to fill in is filled
+; in here. The BIOS finds the ROM by its PnP header (Plug and
 ; Play BIOS Specification 1.0A, section 3) and starts it through the bootstrap entry vector (BIOS
 ; Boot Specification 1.01, section 5).
 ;
@@ -23,6 +24,9 @@
 
 FW_CFG_SELECT   equ     0x510
 FW_CFG_DATA     equ     0x511
+FW_CFG_DMA_LOW  equ     0x518                   ; low half of the DMA address, big-endian
+FW_FEATURES     equ     0x01                    ; item: interfaces that there are, 32 bits
+FW_HAS_DMA      equ     0x02
 FW_KERNEL_SIZE  equ     0x08                    ; items; a size is 32-bit little-endian
 FW_KERNEL_DATA  equ     0x11
 FW_INITRD_SIZE  equ     0x0B
@@ -52,6 +56,10 @@ HDR_PREFERRED   equ     0x258                   ; 2.10
 HDR_INIT_SIZE   equ     0x260                   ; 2.10
 HDR_END         equ     0x268
 
+; The first field of struct FWCfgDmaAccess, a big-endian number seen by a little-endian processor.
+DMA_READ        equ     0x02000000
+DMA_ERROR       equ     0x01000000
+
 LOADED_HIGH     equ     0x01                    ; bits of HDR_LOADFLAGS
 CAN_USE_HEAP    equ     0x80
 LOADER_UNKNOWN  equ     0xFF                    ; a loader without an assigned number
@@ -60,7 +68,7 @@ MODE_EXTENDED   equ     0xFFFE
 MODE_NORMAL     equ     0xFFFF
 
 HIGH_KERNEL     equ     0x100000
-CHUNK           equ     0x4000                  ; bytes read with interrupts off
+CHUNK           equ     0x4000                  ; bytes read at a time, with interrupts off
 DOT             equ     0x80000                 ; bytes for each dot of the progress display
 SMAP            equ     0x534D4150              ; 'SMAP'
 
@@ -77,6 +85,10 @@ struc var
 .setup_seg:     resw    1
 .heap_end:      resw    1                       ; in the setup segment; the command line follows
 .progress:      resd    1
+.features:      resd    1                       ; of fw_cfg
+.dma_control:   resd    1                       ; struct FWCfgDmaAccess, all fields big-endian
+.dma_length:    resd    1
+.dma_address:   resd    2
 .gdtr:          resb    6
                 resb    2
 .range:         resb    24                      ; one entry of the BIOS memory map
@@ -179,8 +191,11 @@ check_cpu:      pushf
                 ret
                 cpu     386
 
-; The three sizes; no kernel, no boot.
-load_sizes:     mov     ax, FW_KERNEL_SIZE
+; What fw_cfg can do, and the sizes; no kernel, no boot.
+load_sizes:     mov     ax, FW_FEATURES
+                call    fw_read_size
+                mov     [bp + var.features], eax
+                mov     ax, FW_KERNEL_SIZE
                 call    fw_read_size
                 mov     [bp + var.kernel_size], eax
                 mov     ax, FW_INITRD_SIZE
@@ -562,13 +577,7 @@ load_high:      call    fw_select
                 jbe     .sized
                 mov     eax, CHUNK
 .sized:         sub     ecx, eax
-                push    ecx
-                mov     ecx, eax
-                cli
-                call    flat_es
-                a32 rep insb                    ; ES:EDI, DX = data port
-                sti
-                pop     ecx
+                call    fw_read_high
                 add     [bp + var.progress], eax
                 cmp     dword [bp + var.progress], DOT
                 jb      .chunk
@@ -584,6 +593,48 @@ load_high:      call    fw_select
 fw_select:      mov     dx, FW_CFG_SELECT
                 out     dx, ax
                 mov     dx, FW_CFG_DATA
+                ret
+
+; Read the next EAX bytes of the selected item to the linear address EDI, which moves on.
+fw_read_high:   test    byte [bp + var.features], FW_HAS_DMA
+                jnz     fw_read_dma
+                push    ecx
+                mov     ecx, eax
+                mov     dx, FW_CFG_DATA
+                cli
+                call    flat_es
+                a32 rep insb
+                sti
+                pop     ecx
+                ret
+
+; The same by DMA. The device clears all bits of the control field but the error bit when it is
+; done; an error means that there is no memory to read to.
+fw_read_dma:    pushad
+                call    swap_eax
+                mov     [bp + var.dma_length], eax
+                mov     eax, edi
+                call    swap_eax
+                mov     dword [bp + var.dma_address], 0
+                mov     [bp + var.dma_address + 4], eax
+                mov     dword [bp + var.dma_control], DMA_READ
+                mov     eax, VARIABLES + var.dma_control
+                call    swap_eax
+                mov     dx, FW_CFG_DMA_LOW
+                out     dx, eax
+.wait:          test    dword [bp + var.dma_control], ~DMA_ERROR
+                jnz     .wait
+                test    dword [bp + var.dma_control], DMA_ERROR
+                mov     si, text_memory
+                jnz     fail
+                popad
+                add     edi, eax
+                ret
+
+; Reverse the bytes of EAX (BSWAP came with the 486).
+swap_eax:       xchg    al, ah
+                ror     eax, 16
+                xchg    al, ah
                 ret
 
 ; EAX = item AX, a 32-bit little-endian number. Reads of the data port continue byte by byte.
