@@ -1,7 +1,7 @@
 /*
  * QEMU firmware configuration device: numbered items and named files that firmware reads byte by
- * byte or by DMA. The contents are configuration, put in before the machine runs; which item is selected
- * and how far it was read is state.
+ * byte or by DMA. The contents are configuration, put in before the machine runs; which item is
+ * selected and how far it was read is state.
  */
 #ifndef DEVICES_FW_CFG_H
 #define DEVICES_FW_CFG_H
