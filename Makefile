@@ -37,6 +37,11 @@ endif
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
 UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
 
+# Further copies of the fast core's handlers (struct fast_handlers in cpu/fast/core.h): the same code again
+# with names of its own.
+HANDLER_OBJ := $(filter %/select.o $(BUILD)/obj/cpu/fast/h_% $(BUILD)/obj/cpu/fast/special_%,$(CORE_OBJ))
+COPY_OBJ := $(if $(filter 4,$(COPIES)),$(foreach n,1 2 3,$(BUILD)/obj/cpu/fast/handlers_$(n).o))
+
 TEST_SRC := $(filter-out tests/guest/%,$(wildcard tests/*/test_*.c))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
@@ -56,9 +61,9 @@ all: $(BUILD)/retrace roms
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $(UI_OBJ) $(BUILD)/libretrace.a $(UI_LIBS) $(LIBS)
 
-$(BUILD)/libretrace.a: $(CORE_OBJ)
+$(BUILD)/libretrace.a: $(CORE_OBJ) $(COPY_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $(CORE_OBJ)
+	$(AR) rcs $@ $^
 
 $(BUILD)/obj/ui/%.o: ui/%.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -67,6 +72,12 @@ $(BUILD)/obj/ui/%.o: ui/%.c $(BUILD)/config.mk
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/cpu/fast/handlers.o: $(HANDLER_OBJ)
+	$(LD) -r -o $@ $^
+
+$(BUILD)/obj/cpu/fast/handlers_%.o: $(BUILD)/obj/cpu/fast/handlers.o
+	$(OBJCOPY) --strip-debug --keep-global-symbol=fast_handlers_$* --redefine-sym fast_handlers=fast_handlers_$* $< $@
 
 $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 	@mkdir -p $(@D)

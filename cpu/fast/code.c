@@ -11,6 +11,7 @@
 
 #include "cpu/fast/core.h"
 
+enum { IS_CALL = 1 /* slot.d of a direct call */ };
 enum { ROOM = MAX_RUN * (LINKS + 4) + 64 };
 
 /* --- pages ----------------------------------------------------------------------------------- */
@@ -212,7 +213,7 @@ struct run {
         struct slot *branch;
         uint32_t target; /* page offset, may lie outside */
         uint32_t mask;
-    } pending[MAX_RUN];
+    } pending[MAX_RUN + 1];
 };
 
 bool fast_decode_at(struct cpu *c, const struct code_page *pg, uint32_t off, struct insn *o)
@@ -244,11 +245,23 @@ static uint32_t distance(const struct slot *from, const struct slot *to)
     return (uint32_t)((const char *)to - (const char *)from);
 }
 
+/* The copy of the handlers for the next slot. */
+static const struct fast_handlers *next_copy(const struct run *r)
+{
+    static const struct fast_handlers *const copies[] = {
+        &fast_handlers,
+#if FAST_COPIES == 4
+        &fast_handlers_1, &fast_handlers_2, &fast_handlers_3,
+#endif
+    };
+    return copies[r->f->pool_used % FAST_COPIES];
+}
+
 static bool is_flat(const struct run *r) { return r->pg->mode == MODE_FLAT; }
 
 static fast_handler *flat_or_any(const struct run *r, unsigned flat, unsigned any)
 {
-    return fast_jump_table[is_flat(r) ? flat : any];
+    return next_copy(r)->jump[is_flat(r) ? flat : any];
 }
 
 /* A transfer out of the page, or into it again where the run ends. */
@@ -260,18 +273,10 @@ static struct slot *emit_far(struct run *r, uint32_t target, uint32_t charge, ui
     return s;
 }
 
-uint32_t fast_keep_insn(struct fast *f, const struct insn *o)
-{
-    if (f->insns_used == POOL_INSNS)
-        return 0;
-    f->insns[f->insns_used] = *o;
-    return f->insns_used++;
-}
-
 static struct slot *emit_rare(struct run *r, const struct insn *o)
 {
-    struct slot *s = emit(r, fast_rare, 0, 0);
-    meta_of(r->f, s)->insn = fast_keep_insn(r->f, o);
+    struct slot *s = emit(r, fast_span, 0, 0);
+    fast_make_rare(r->f, s, o);
     return s;
 }
 
@@ -299,7 +304,7 @@ static struct slot *emit_jcc(struct run *r, const struct insn *o, uint32_t next)
 {
     if (!plain_size(r, o))
         return emit_rare(r, o);
-    struct slot *s = emit(r, fast_jcc_table[o->cc], 0, 0);
+    struct slot *s = emit(r, next_copy(r)->jcc[o->cc], 0, 0);
     pend(r, s, next + o->imm, eip_mask(o));
     return s;
 }
@@ -309,7 +314,7 @@ static struct slot *emit_loop(struct run *r, const struct insn *o, uint32_t next
 {
     if (!plain_size(r, o) || !in_page(r, next + o->imm))
         return emit_rare(r, o);
-    struct slot *s = emit(r, fast_jump_table[J_LOOP + (o->op - OP_LOOP)], 0, 0);
+    struct slot *s = emit(r, next_copy(r)->jump[J_LOOP + (o->op - OP_LOOP)], 0, 0);
     s->mask = o->asize == 2 ? 0xffff : 0xffffffffu;
     pend(r, s, next + o->imm, 0);
     return s;
@@ -322,7 +327,7 @@ static struct slot *emit_jmp(struct run *r, const struct insn *o, uint32_t next)
         return emit_rare(r, o);
     if (!in_page(r, target))
         return emit_far(r, target, r->cnt + 1, eip_mask(o));
-    struct slot *s = emit(r, fast_jump_table[J_JMP], 0, 0);
+    struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, 0);
     pend(r, s, target, 0);
     return s;
 }
@@ -348,6 +353,7 @@ static struct slot *emit_call(struct run *r, const struct insn *o, uint32_t next
         s->mask = eip_mask(o);
         emit_links(r, 1);
     }
+    s->d = IS_CALL;
     s->x = o->size;
     call_done(r);
     return s;
@@ -366,7 +372,7 @@ static struct slot *emit_indirect(struct run *r, const struct insn *o, uint32_t 
 {
     struct slot s = {.mask = 0xffffffffu};
     bool call = o->op == OP_CALLI;
-    if (!plain_size(r, o) || !fast_select_indirect(o, r->pg->mode, &s))
+    if (!plain_size(r, o) || !next_copy(r)->select_indirect(o, r->pg->mode, &s))
         return emit_rare(r, o);
     struct slot *at = emit(r, NULL, 0, 0);
     *at = s;
@@ -380,7 +386,7 @@ static struct slot *emit_indirect(struct run *r, const struct insn *o, uint32_t 
 static struct slot *emit_plain(struct run *r, const struct insn *o)
 {
     struct slot s = {.mask = 0xffffffffu};
-    if (!fast_select(r->c, o, r->pg->mode, &s))
+    if (!next_copy(r)->select(r->c, o, r->pg->mode, &s))
         return emit_rare(r, o);
     struct slot *at = emit(r, NULL, 0, 0);
     *at = s;
@@ -415,7 +421,7 @@ static struct slot *translate(struct run *r, const struct insn *o, uint32_t next
 static void fuse(struct run *r, struct slot *s, const struct insn *o)
 {
     if (r->previous_slot && s == r->previous_slot + 1) {
-        fast_handler *fn = fast_fuse(&r->previous, o, r->pg->mode);
+        fast_handler *fn = next_copy(r)->fuse(&r->previous, o, r->pg->mode);
         if (fn)
             r->previous_slot->fn = fn;
     }
@@ -432,13 +438,19 @@ static bool stop_before(struct run *r)
         meta_of(r->f, s)->off = META_HERE;
         return true;
     }
+    if (r->total >= MAX_RUN && r->off < pg->hi && r->cnt > 0) {
+        struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, 0);
+        meta_of(r->f, s)->cnt--; /* an instruction less to charge than for a JMP */
+        pend(r, s, r->off, 0);
+        return true;
+    }
     if (r->off >= pg->hi || r->total >= MAX_RUN) {
         emit_far(r, r->off, r->cnt, r->c->model.level <= CPU_286 ? 0xffff : 0xffffffffu);
         return true;
     }
     if (r->total > 0 && pg->slot[r->off]) {
         const struct slot *to = &r->f->pool[pg->slot[r->off]];
-        struct slot *s = emit(r, fast_jump_table[J_JMP], 0, r->cnt - meta_of(r->f, to)->cnt);
+        struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, r->cnt - meta_of(r->f, to)->cnt);
         s->a = distance(s, to);
         return true;
     }
@@ -468,17 +480,12 @@ static bool decode_next(struct run *r)
     return !ends_run(&o);
 }
 
-static bool is_call(const struct slot *s)
-{
-    return s->fn == fast_jump_table[J_CALL_FLAT] || s->fn == fast_jump_table[J_CALL_ANY];
-}
-
 /* Points a branch within the page at its target and charges for it. */
 void fast_bind(struct fast *f, struct slot *branch, const struct slot *to)
 {
     uint32_t charge = meta_of(f, branch)->cnt + 1u - meta_of(f, to)->cnt;
     branch->a = distance(branch, to);
-    branch->b = is_call(branch) ? (branch->b & 0xffff0000u) | (charge & 0xffff) : charge;
+    branch->b = branch->d == IS_CALL ? (branch->b & 0xffff0000u) | (charge & 0xffff) : charge;
 }
 
 /* Branches go to their slots, or to stubs that stand for the branch itself and charge for it. */

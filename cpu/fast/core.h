@@ -215,6 +215,8 @@ struct fast {
 /* --- run.c: out of line ---------------------------------------------------------------------- */
 struct slot *fast_slow(ARGS);    /* the instruction of slot i by the reference tier */
 struct slot *fast_rare(ARGS);    /* handler of instructions without one: cached struct insn, ref */
+bool fast_make_rare(struct fast *f, struct slot *i, const struct insn *o); /* false: no room */
+enum { RARE_PLAIN, RARE_STRING /* repeated */, RARE_SEGMENT /* loads DS ES FS GS */, RARE_OTHER /* leaves the run, or may change modes or segments */ }; /* slot.d */
 struct slot *fast_span(ARGS);    /* an instruction that leaves its page or segment part */
 struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, fill its link */
 struct slot *fast_relink_indirect(ARGS); /* the same with LINKS links */
@@ -226,7 +228,6 @@ void fast_update_context(struct cpu *c); /* after changes of segments, mode, pri
 
 /* --- code.c ---------------------------------------------------------------------------------- */
 struct slot *fast_find(struct cpu *c); /* code at cur_lin; NULL: cannot be cached (fault, device) */
-uint32_t fast_keep_insn(struct fast *f, const struct insn *o); /* 0: full */
 bool fast_decode_at(struct cpu *c, const struct code_page *pg, uint32_t off, struct insn *o);
 void fast_drop_all(struct cpu *c);
 void fast_translations_dropped(void *cpu, bool all, laddr page); /* mmu.flushed */
@@ -245,6 +246,7 @@ fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enu
 /* The handler made for just these registers, or NULL (special_*.c). */
 fast_handler *fast_special(const struct insn *o, enum fast_mode mode);
 fast_handler *fast_special_move(const struct insn *o, bool flat_stack, bool flat);
+fast_handler *fast_special_narrow(const struct insn *o, bool flat);
 /* Does the memory operand need no segmentation? */
 bool fast_flat_operand(const struct insn *o, enum fast_mode mode);
 
@@ -270,6 +272,7 @@ extern fast_handler *const fast_stack_table[2][P_COUNT]; /* flat, any */
 enum { S_NOP, S_CBW, S_CWDE, S_CWD, S_CDQ, S_CLC, S_STC, S_CMC, S_CLD, S_STD, S_LAHF, S_SAHF, S_BSWAP,
        S_ZERO, S_COUNT };
 extern fast_handler *const fast_simple_table[S_COUNT];
+extern fast_handler *const fast_string_table[5][3][2]; /* MOVS CMPS STOS LODS SCAS; 8, 16, 32; flat, any */
 
 /* Transfers: flat, any */
 extern fast_handler *const fast_jcc_table[16];
@@ -278,6 +281,20 @@ enum { J_JMP, /* within the page */ J_FAR_FLAT, J_FAR_ANY, /* to another page */
        J_LOOP, J_LOOPZ, J_LOOPNZ, J_JCXZ, J_COUNT };
 extern fast_handler *const fast_jump_table[J_COUNT];
 extern fast_handler *const fast_indirect_table[2][2][4]; /* JMP CALL; flat, any; R M0 M1 M2 */
+
+/* The handlers as a whole. There are FAST_COPIES of them, and the slots take them in turn: hosts predict
+ * an indirect jump best that always goes to the same place, and cheapest by far. The copies are made of
+ * the same objects by the linker (Makefile). */
+struct fast_handlers {
+    bool (*select)(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s);
+    bool (*select_indirect)(const struct insn *o, enum fast_mode mode, struct slot *s);
+    fast_handler *(*fuse)(const struct insn *first, const struct insn *second, enum fast_mode mode);
+    fast_handler *const *jcc, *const *jump;
+};
+#ifndef FAST_COPIES
+#define FAST_COPIES 1
+#endif
+extern const struct fast_handlers fast_handlers, fast_handlers_1, fast_handlers_2, fast_handlers_3;
 
 /* --- registers by offset --------------------------------------------------------------------- */
 #define REG_AT(off) (*(uint64_t *)(void *)((char *)c + (off)))
@@ -288,17 +305,26 @@ INLINE uint32_t reg8(struct cpu *c, unsigned off)
 {
     return (uint8_t)(REG_AT(off & 0xf8) >> ((off & 1) * 8));
 }
+
+/* Whole registers are written: a wide load of a narrow store stalls the host (20 cycles on Zen 4).
+ * OPAQUE keeps the compiler from making a narrow store of it. */
+#if defined(__GNUC__)
+#define OPAQUE(v) __asm__("" : "+r"(v))
+#else
+#define OPAQUE(v) (void)0
+#endif
 INLINE void set32(struct cpu *c, unsigned off, uint32_t v) { REG_AT(off) = v; }
-/* Whole registers are written: a later wide load of a narrow store would stall the host. */
-INLINE void set16(struct cpu *c, unsigned off, uint32_t v)
+INLINE void set_part(struct cpu *c, unsigned off, uint64_t mask, uint64_t v)
 {
-    REG_AT(off) = (REG_AT(off) & ~(uint64_t)0xffff) | (uint16_t)v;
+    uint64_t old = REG_AT(off);
+    OPAQUE(old);
+    REG_AT(off) = (old & ~mask) | v;
 }
+INLINE void set16(struct cpu *c, unsigned off, uint32_t v) { set_part(c, off, 0xffff, (uint16_t)v); }
 INLINE void set8(struct cpu *c, unsigned off, uint32_t v)
 {
     unsigned shift = (off & 1) * 8;
-    uint64_t *r = &REG_AT(off & 0xf8);
-    *r = (*r & ~((uint64_t)0xff << shift)) | (uint64_t)(uint8_t)v << shift;
+    set_part(c, off & 0xf8, (uint64_t)0xff << shift, (uint64_t)(uint8_t)v << shift);
 }
 
 INLINE uint32_t load8(const uint8_t *p) { return *p; }

@@ -45,6 +45,11 @@ static struct fast_seg segment_cache(const struct cpu *c, const struct cpu_seg *
     return g;
 }
 
+static bool checks_alignment(const struct cpu *c)
+{
+    return c->st.cpl == 3 && (c->st.cr0 & CR0_AM) && (c->st.eflags & FLAG_AC);
+}
+
 static bool covers_all(const struct fast_seg *g)
 {
     return g->base == 0 && g->read_limit == 0xffffffffll && g->write_limit == 0xffffffffll;
@@ -86,7 +91,7 @@ void fast_update_context(struct cpu *c)
     struct fast *f = c->fast;
     const struct cpu_seg *cs = &c->st.seg[SEG_CS];
     bool wraps = c->model.level <= CPU_186;
-    bool aligned = c->st.cpl == 3 && (c->st.cr0 & CR0_AM) && (c->st.eflags & FLAG_AC);
+    bool aligned = checks_alignment(c);
     for (unsigned s = SEG_ES; s <= SEG_GS; s++)
         f->seg[s] = segment_cache(c, &c->st.seg[s], aligned);
     f->cs_base = (uint32_t)cs->base;
@@ -168,6 +173,63 @@ static void expose(struct cpu *c, const struct slot *i)
 
 /* --- out of line ----------------------------------------------------------------------------- */
 
+/* Can the instruction change what fast_update_context looks at? */
+static bool may_change_context(unsigned op)
+{
+    switch (op) {
+    case OP_MOVTOSEG: case OP_POPSEG: case OP_LOADFAR: case OP_JMPF: case OP_JMPFI: case OP_CALLF:
+    case OP_CALLFI: case OP_RETF: case OP_IRET: case OP_INT: case OP_INT3: case OP_INT1: case OP_INTO:
+    case OP_MOVTOCR: case OP_LMSW: case OP_SYSENTER: case OP_SYSEXIT: case OP_LOADALL286: case OP_WRMSR:
+    case OP_POPF:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool changes_context(const struct cpu *c, unsigned op)
+{
+    if (op == OP_POPF)
+        return c->st.cpl == 3 && (c->st.cr0 & CR0_AM);
+    return may_change_context(op);
+}
+
+static bool is_repeated_string(const struct insn *o)
+{
+    return o->rep && o->op >= OP_MOVS && o->op <= OP_OUTS;
+}
+
+static uint32_t keep_insn(struct fast *f, const struct insn *o)
+{
+    if (f->insns_used == POOL_INSNS)
+        return 0;
+    f->insns[f->insns_used] = *o;
+    return f->insns_used++;
+}
+
+/* After these the next slot is none of the same run. */
+static bool leaves_run(const struct insn *o) { return o->op == OP_JMP || o->op == OP_JMPI || o->op == OP_RET; }
+
+static unsigned rare_kind(const struct insn *o)
+{
+    if (is_repeated_string(o))
+        return RARE_STRING;
+    if ((o->op == OP_MOVTOSEG || o->op == OP_POPSEG) && o->dst != SEG_SS)
+        return RARE_SEGMENT;
+    return may_change_context(o->op) || leaves_run(o) ? RARE_OTHER : RARE_PLAIN;
+}
+
+bool fast_make_rare(struct fast *f, struct slot *i, const struct insn *o)
+{
+    uint32_t n = keep_insn(f, o);
+    if (!n)
+        return false;
+    meta_of(f, i)->insn = n;
+    i->fn = fast_rare;
+    i->d = (uint8_t)rare_kind(o);
+    return true;
+}
+
 /* MMIO, code pages, page crossings: from now on without decoding again. */
 static void make_rare(struct cpu *c, struct slot *i)
 {
@@ -177,24 +239,7 @@ static void make_rare(struct cpu *c, struct slot *i)
     struct insn o;
     if (f->stale || !pg || !fast_decode_at(c, pg, m->off, &o))
         return;
-    m->insn = fast_keep_insn(f, &o);
-    if (m->insn)
-        i->fn = fast_rare;
-}
-
-/* Can the instruction change what fast_update_context looks at? */
-static bool changes_context(const struct cpu *c, unsigned op)
-{
-    switch (op) {
-    case OP_MOVTOSEG: case OP_POPSEG: case OP_LOADFAR: case OP_JMPF: case OP_JMPFI: case OP_CALLF:
-    case OP_CALLFI: case OP_RETF: case OP_IRET: case OP_INT: case OP_INT3: case OP_INT1: case OP_INTO:
-    case OP_MOVTOCR: case OP_LMSW: case OP_SYSENTER: case OP_SYSEXIT: case OP_LOADALL286: case OP_WRMSR:
-        return true;
-    case OP_POPF:
-        return c->st.cpl == 3 && (c->st.cr0 & CR0_AM);
-    default:
-        return false;
-    }
+    fast_make_rare(f, i, &o);
 }
 
 static uint32_t tlb_fills(const struct cpu *c) { return c->mmu.nlog[0] + c->mmu.nlog[1]; }
@@ -236,11 +281,6 @@ COLD struct slot *fast_span(ARGS)
     GO_ON(do_slow(c, i, true));
 }
 
-static bool is_repeated_string(const struct insn *o)
-{
-    return o->rep && o->op >= OP_MOVS && o->op <= OP_OUTS;
-}
-
 /* Between two chunks of a repeated string there is a boundary with RF set; where nothing but RF asks
  * for attention, the next chunk follows at once. */
 static void repeat_chunks(struct cpu *c, const struct slot *i, const struct insn *o)
@@ -256,6 +296,22 @@ static void repeat_chunks(struct cpu *c, const struct slot *i, const struct insn
     }
 }
 
+/* A data segment was loaded: does all else in the context stay? */
+static bool segment_loaded(struct cpu *c, unsigned seg)
+{
+    struct fast *f = c->fast;
+    f->seg[seg] = segment_cache(c, &c->st.seg[seg], false);
+    return !checks_alignment(c) && f->mode == mode_of(c);
+}
+
+/* Usually nothing happened but the instruction: on to the next slot, which goes on in the same run. */
+static bool went_on(struct cpu *c, const struct slot *i, const struct insn *o)
+{
+    if (c->st.eip != c->insn_eip + o->len || must_leave(c) || c->fast->stale)
+        return false;
+    return i->d == RARE_PLAIN || (i->d == RARE_SEGMENT && segment_loaded(c, o->dst));
+}
+
 static struct slot *do_rare(struct cpu *c, struct slot *i)
 {
     struct fast *f = c->fast;
@@ -263,7 +319,9 @@ static struct slot *do_rare(struct cpu *c, struct slot *i)
     f->stats.rare++;
     expose(c, i);
     ref_execute(c, o);
-    if (is_repeated_string(o))
+    if (LIKELY(went_on(c, i, o)))
+        return i + 1;
+    if (i->d == RARE_STRING)
         repeat_chunks(c, i, o);
     return after(c, i, changes_context(c, o->op));
 }

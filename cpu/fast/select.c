@@ -197,6 +197,16 @@ static bool select_leave(const struct insn *o, enum fast_mode mode, struct slot 
     return set(s, fast_stack_table[mode != MODE_FLAT || o->size != 4][P_LEAVE]);
 }
 
+/* Without REP. */
+static bool select_string(const struct insn *o, enum fast_mode mode, struct slot *s)
+{
+    bool flat = fast_flat_operand(o, mode);
+    s->sc = (uint8_t)(o->seg << 5);
+    s->mask = o->asize == 2 ? 0xffff : 0xffffffffu;
+    int z = size_index(o->size);
+    return !o->rep && z >= 0 && set(s, fast_string_table[o->op - OP_MOVS][z][!flat]);
+}
+
 static bool select_simple(const struct insn *o, struct slot *s)
 {
     bool wide = o->size == 4;
@@ -264,6 +274,7 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_PUSH: return select_push(c, o, mode, s);
     case OP_POP: return select_pop(o, mode, s);
     case OP_LEAVE: return select_leave(o, mode, s);
+    case OP_MOVS: case OP_CMPS: case OP_STOS: case OP_LODS: case OP_SCAS: return select_string(o, mode, s);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);
@@ -293,3 +304,5 @@ bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot
     s->x = o->size;
     return o->form == FORM_R && set(s, fast_indirect_table[call][any][0]);
 }
+
+const struct fast_handlers fast_handlers = {fast_select, fast_select_indirect, fast_fuse, fast_jcc_table, fast_jump_table};

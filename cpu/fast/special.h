@@ -28,14 +28,14 @@
     X(AH, __VA_ARGS__) X(CH, __VA_ARGS__) X(DH, __VA_ARGS__) X(BH, __VA_ARGS__)
 
 /* Values */
-#define V_EAX ((uint32_t)GPR(REG_EAX))
-#define V_ECX ((uint32_t)GPR(REG_ECX))
-#define V_EDX ((uint32_t)GPR(REG_EDX))
-#define V_EBX ((uint32_t)GPR(REG_EBX))
-#define V_ESP ((uint32_t)GPR(REG_ESP))
-#define V_EBP ((uint32_t)GPR(REG_EBP))
-#define V_ESI ((uint32_t)GPR(REG_ESI))
-#define V_EDI ((uint32_t)GPR(REG_EDI))
+#define V_EAX reg32(c, GPR_OFFSET(REG_EAX))
+#define V_ECX reg32(c, GPR_OFFSET(REG_ECX))
+#define V_EDX reg32(c, GPR_OFFSET(REG_EDX))
+#define V_EBX reg32(c, GPR_OFFSET(REG_EBX))
+#define V_ESP reg32(c, GPR_OFFSET(REG_ESP))
+#define V_EBP reg32(c, GPR_OFFSET(REG_EBP))
+#define V_ESI reg32(c, GPR_OFFSET(REG_ESI))
+#define V_EDI reg32(c, GPR_OFFSET(REG_EDI))
 #define V_NONE 0u
 #define V_AL reg8(c, GPR_OFFSET(REG_EAX))
 #define V_CL reg8(c, GPR_OFFSET(REG_ECX))

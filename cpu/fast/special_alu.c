@@ -81,18 +81,6 @@ static fast_handler *const alu_mi[9][9] = {ALL_OPS(ROW_MI)};
 static fast_handler *const add_rx[8][9][7] = {EACH_D(NAME_RX_D, add)};
 static fast_handler *const xor_rx[8][9][7] = {EACH_D(NAME_RX_D, xor)};
 
-/* 8 bits: CMP and TEST with immediate, CMP [m], imm */
-#define BYTE_RI(D, n, f) HANDLER(n##8_ri_##D) { alu_##f(1, V_##D, i->b, &FR, &FX); NEXT; }
-EACH_BYTE(BYTE_RI, cmp, sub)
-EACH_BYTE(BYTE_RI, test, and)
-#define BYTE_MI(B, n, f) HANDLER(n##8_mi_##B) { READ_AT(EA(B), 1); alu_##f(1, load8(p), i->b, &FR, &FX); NEXT; }
-EACH_BASE(BYTE_MI, cmp, sub)
-EACH_BASE(BYTE_MI, test, and)
-#define NAME8_RI(D, f) f##8_ri_##D,
-#define NAME8_MI(B, f) f##8_mi_##B,
-static fast_handler *const byte_ri[2][8] = {{EACH_BYTE(NAME8_RI, cmp)}, {EACH_BYTE(NAME8_RI, test)}};
-static fast_handler *const byte_mi[2][9] = {{EACH_BASE(NAME8_MI, cmp)}, {EACH_BASE(NAME8_MI, test)}};
-
 /* One operand */
 #define ONE(D, ...) \
     HANDLER(inc_##D) { SET(D, q_inc(V_##D, &FR, &FX)); NEXT; } \
@@ -167,16 +155,6 @@ static fast_handler *special_alu(const struct insn *o, bool flat)
     }
 }
 
-static fast_handler *special_byte(const struct insn *o, bool flat)
-{
-    unsigned row = o->op - OP_CMP;
-    if (o->op != OP_CMP && o->op != OP_TEST)
-        return NULL;
-    if (o->form == FORM_RI)
-        return byte_ri[row][o->dst];
-    return o->form == FORM_MI && plain_memory(o, flat) ? byte_mi[row][o->base] : NULL;
-}
-
 static fast_handler *special_shift(const struct insn *o)
 {
     if (o->form != FORM_R && o->form != FORM_RI && o->form != FORM_RR)
@@ -200,9 +178,9 @@ static fast_handler *special_two(const struct insn *o, bool flat)
 fast_handler *fast_special(const struct insn *o, enum fast_mode mode)
 {
     bool flat = fast_flat_operand(o, mode);
-    if (o->op >= OP_ADD && o->op <= OP_TEST && o->size == 1)
-        return special_byte(o, flat);
     fast_handler *fn = fast_special_move(o, mode == MODE_FLAT, flat);
+    if (!fn)
+        fn = fast_special_narrow(o, flat);
     if (fn || o->size != 4)
         return fn;
     if (o->op >= OP_ADD && o->op <= OP_TEST)

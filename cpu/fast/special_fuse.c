@@ -76,6 +76,12 @@ EACH_D(CMP_RI_D, )
     HANDLER(cmp8_mi_##B##_##cc) { READ_AT(EA(B), 1); COMPARE8(cc, load8(p), i->b); }
 #define CMP_MI_B(B, ...) EACH_CC(CMP_MI, B)
 EACH_BASE(CMP_MI_B, )
+#define CMP_RM(cc, B, D) \
+    HANDLER(cmp_rm_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, V_##D, load32(p)); } \
+    HANDLER(cmp_mr_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load32(p), V_##D); }
+#define CMP_RM_B(B, D, ...) EACH_CC(CMP_RM, B, D)
+#define CMP_RM_D(D, ...) EACH_BASE(CMP_RM_B, D, )
+EACH_D(CMP_RM_D, )
 #define CMP8_RI(cc, D) \
     HANDLER(cmp8_ri_##D##_##cc) { COMPARE8(cc, V_##D, i->b); } \
     HANDLER(test8_##D##_##cc) \
@@ -180,6 +186,11 @@ EACH_PAIR_BASE(LOADS_B, )
 static fast_handler *const cmp_rr[8][8][CC_KINDS] = {EACH_D(NAME_RR_D, cmp)};
 static fast_handler *const cmp_ri[8][CC_KINDS] = {EACH_D(NAME_D, cmp_ri)};
 static fast_handler *const cmp_mi[2][9][CC_KINDS] = {{EACH_BASE(NAME_D, cmp8_mi)}, {EACH_BASE(NAME_D, cmp_mi)}};
+#define NAME_RM(cc, B, D, n) n##_##D##_##B##_##cc,
+#define NAME_RM_B(B, D, n) {EACH_CC(NAME_RM, B, D, n)},
+#define NAME_RM_D(D, n) {EACH_BASE(NAME_RM_B, D, n)},
+static fast_handler *const cmp_rm[8][9][CC_KINDS] = {EACH_D(NAME_RM_D, cmp_rm)};
+static fast_handler *const cmp_mr[8][9][CC_KINDS] = {EACH_D(NAME_RM_D, cmp_mr)};
 static fast_handler *const cmp8_ri[8][CC_KINDS] = {EACH_BYTE(NAME_D, cmp8_ri)};
 static fast_handler *const test8[8][CC_KINDS] = {EACH_BYTE(NAME_D, test8)};
 static fast_handler *const test[8][CC_KINDS] = {EACH_D(NAME_D, test)};
@@ -199,14 +210,17 @@ static fast_handler *const stores[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, store
 static fast_handler *fuse_cmp(const struct insn *o, unsigned cc, enum fast_mode mode)
 {
     int k = cc_place(cc);
-    bool memory = o->form == FORM_MI && fast_flat_operand(o, mode) && o->index == REG_NONE;
+    bool memory = fast_flat_operand(o, mode) && o->index == REG_NONE, wide = o->size == 4;
     if (k < 0 || o->size == 2)
         return NULL;
-    if (memory)
-        return cmp_mi[o->size == 4][o->base][k];
-    if (o->form == FORM_RI)
-        return o->size == 4 ? cmp_ri[o->dst][k] : cmp8_ri[o->dst][k];
-    return o->form == FORM_RR && o->size == 4 ? cmp_rr[o->dst][o->src][k] : NULL;
+    switch (o->form) {
+    case FORM_MI: return memory ? cmp_mi[wide][o->base][k] : NULL;
+    case FORM_RI: return wide ? cmp_ri[o->dst][k] : cmp8_ri[o->dst][k];
+    case FORM_RR: return wide ? cmp_rr[o->dst][o->src][k] : NULL;
+    case FORM_RM: return wide && memory ? cmp_rm[o->dst][o->base][k] : NULL;
+    case FORM_MR: return wide && memory ? cmp_mr[o->src][o->base][k] : NULL;
+    default: return NULL;
+    }
 }
 
 static fast_handler *fuse_test(const struct insn *o, unsigned cc)

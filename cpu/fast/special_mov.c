@@ -93,17 +93,21 @@ EACH_BYTE(BYTE1_D, )
 #define SETCC(cc, D) HANDLER(set_##D##_##cc) { SET_##D(fl_cond(cc, FR, FX)); NEXT; }
 #define SETCC_D(D, ...) EACH_CC(SETCC, D)
 EACH_BYTE(SETCC_D, )
-#define CMOV(cc, D) \
-    HANDLER(cmov_##D##_##cc) { uint32_t v = reg32(c, i->s), old = V_##D; SET(D, fl_cond(cc, FR, FX) ? v : old); NEXT; } \
-    HANDLER(cmov_m_##D##_##cc) \
+#define CMOV(cc, S, D) HANDLER(cmov_##D##_##S##_##cc) { uint32_t v = V_##S, old = V_##D; SET(D, fl_cond(cc, FR, FX) ? v : old); NEXT; }
+#define CMOV_S(S, D, ...) EACH_CC(CMOV, S, D)
+#define CMOV_D(D, ...) EACH_S(CMOV_S, D, )
+EACH_D(CMOV_D, )
+#define CMOVM(cc, B, D) \
+    HANDLER(cmovm_##D##_##B##_##cc) \
     { \
-        READ_AT(fast_ea0(c, i), 4); \
+        READ_AT(EA(B), 4); \
         uint32_t v = load32(p), old = V_##D; \
         SET(D, fl_cond(cc, FR, FX) ? v : old); \
         NEXT; \
     }
-#define CMOV_D(D, ...) EACH_CC(CMOV, D)
-EACH_D(CMOV_D, )
+#define CMOVM_B(B, D, ...) EACH_CC(CMOVM, B, D)
+#define CMOVM_D(D, ...) EACH_BASE(CMOVM_B, D, )
+EACH_D(CMOVM_D, )
 
 /* The stack */
 #define STACK(D, ...) \
@@ -155,8 +159,12 @@ static fast_handler *const load8_x[8][9][7] = {EACH_BYTE(NAME_X_D, ld8)};
 #define NAME_CC(cc, n) n##_##cc,
 #define NAME_CC_D(D, n) {EACH_CC(NAME_CC, n##_##D)},
 static fast_handler *const setcc[8][16] = {EACH_BYTE(NAME_CC_D, set)};
-static fast_handler *const cmov[8][16] = {EACH_D(NAME_CC_D, cmov)};
-static fast_handler *const cmov_m[8][16] = {EACH_D(NAME_CC_D, cmov_m)};
+#define NAME_CC2(cc, S, D, n) n##_##D##_##S##_##cc,
+#define NAME_CC2_S(S, D, n) {EACH_CC(NAME_CC2, S, D, n)},
+#define NAME_CC2_D(D, n) {EACH_S(NAME_CC2_S, D, n)},
+#define NAME_CC2_DM(D, n) {EACH_BASE(NAME_CC2_S, D, n)},
+static fast_handler *const cmov[8][8][16] = {EACH_D(NAME_CC2_D, cmov)};
+static fast_handler *const cmov_m[8][9][16] = {EACH_D(NAME_CC2_DM, cmovm)};
 static fast_handler *const push[8] = {EACH_D(NAME_R, push)};
 static fast_handler *const pop[8] = {EACH_D(NAME_R, pop)};
 
@@ -227,8 +235,8 @@ static fast_handler *special_cmov(const struct insn *o, bool flat)
     if (o->size != 4)
         return NULL;
     if (o->form == FORM_RM)
-        return flat && o->index == REG_NONE ? cmov_m[o->dst][o->cc] : NULL;
-    return cmov[o->dst][o->cc];
+        return flat && o->index == REG_NONE ? cmov_m[o->dst][o->base][o->cc] : NULL;
+    return cmov[o->dst][o->src][o->cc];
 }
 
 fast_handler *fast_special_move(const struct insn *o, bool flat_stack, bool flat)

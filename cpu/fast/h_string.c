@@ -1,0 +1,104 @@
+/*
+ * LODS, STOS, SCAS, MOVS, CMPS without repetition. FLAT: 32-bit addresses in flat segments; ANY: through the
+ * segments with their limits, index registers cut to the address size. With REP they go to the
+ * reference tier, which moves whole pages. Slots: sc = source segment << 5, mask = of the index registers.
+ */
+#include "cpu/fast/core.h"
+
+/* SI and DI move by this. */
+INLINE uint32_t string_step(const struct cpu *c, unsigned size)
+{
+    return (c->st.eflags & FLAG_DF) ? 0u - size : size;
+}
+
+INLINE void string_move(struct cpu *c, const struct slot *i, unsigned reg, uint32_t step)
+{
+    uint64_t mask = i->mask;
+    GPR(reg) = (GPR(reg) & ~mask) | ((GPR(reg) + step) & mask);
+}
+
+INLINE uint32_t string_ea(struct cpu *c, const struct slot *i, unsigned reg)
+{
+    return (uint32_t)GPR(reg) & i->mask;
+}
+
+/* Host addresses of the operands at [SI] and ES:[DI]; false: slow. */
+INLINE bool source_flat(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
+{
+    (void)i;
+    return fast_host(tl, (uint32_t)GPR(REG_ESI), size, p);
+}
+INLINE bool target_flat(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, bool write, uint8_t **p)
+{
+    (void)i;
+    return fast_host(tl + (write ? MMU_PAGES : 0), (uint32_t)GPR(REG_EDI), size, p);
+}
+INLINE bool source_any(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
+{
+    return fast_segment(c, tl, i->sc >> 5, string_ea(c, i, REG_ESI), size, false, p);
+}
+INLINE bool target_any(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, bool write, uint8_t **p)
+{
+    return fast_segment(c, tl, SEG_ES, string_ea(c, i, REG_EDI), size, write, p);
+}
+
+#define STRINGS(N, mode) \
+    HANDLER(lods##N##_##mode) \
+    { \
+        uint8_t *from; \
+        if (UNLIKELY(!source_##mode(c, i, TL, BYTES_##N, &from))) \
+            SLOW; \
+        set##N(c, GPR_OFFSET(REG_EAX), load##N(from)); \
+        string_move(c, i, REG_ESI, string_step(c, BYTES_##N)); \
+        NEXT; \
+    } \
+    HANDLER(stos##N##_##mode) \
+    { \
+        uint8_t *to; \
+        if (UNLIKELY(!target_##mode(c, i, TL, BYTES_##N, true, &to))) \
+            SLOW; \
+        store##N(to, reg##N(c, GPR_OFFSET(REG_EAX))); \
+        string_move(c, i, REG_EDI, string_step(c, BYTES_##N)); \
+        NEXT; \
+    } \
+    HANDLER(scas##N##_##mode) \
+    { \
+        uint8_t *to; \
+        if (UNLIKELY(!target_##mode(c, i, TL, BYTES_##N, false, &to))) \
+            SLOW; \
+        alu_sub(BYTES_##N, reg##N(c, GPR_OFFSET(REG_EAX)), load##N(to), &FR, &FX); \
+        string_move(c, i, REG_EDI, string_step(c, BYTES_##N)); \
+        NEXT; \
+    } \
+    HANDLER(movs##N##_##mode) \
+    { \
+        uint8_t *from, *to; \
+        if (UNLIKELY(!source_##mode(c, i, TL, BYTES_##N, &from)) || \
+            UNLIKELY(!target_##mode(c, i, TL, BYTES_##N, true, &to))) \
+            SLOW; \
+        store##N(to, load##N(from)); \
+        string_move(c, i, REG_ESI, string_step(c, BYTES_##N)); \
+        string_move(c, i, REG_EDI, string_step(c, BYTES_##N)); \
+        NEXT; \
+    } \
+    HANDLER(cmps##N##_##mode) \
+    { \
+        uint8_t *from, *to; \
+        if (UNLIKELY(!source_##mode(c, i, TL, BYTES_##N, &from)) || \
+            UNLIKELY(!target_##mode(c, i, TL, BYTES_##N, false, &to))) \
+            SLOW; \
+        alu_sub(BYTES_##N, load##N(from), load##N(to), &FR, &FX); \
+        string_move(c, i, REG_ESI, string_step(c, BYTES_##N)); \
+        string_move(c, i, REG_EDI, string_step(c, BYTES_##N)); \
+        NEXT; \
+    }
+STRINGS(8, flat)
+STRINGS(16, flat)
+STRINGS(32, flat)
+STRINGS(8, any)
+STRINGS(16, any)
+STRINGS(32, any)
+
+#define MODES(n) {n##_flat, n##_any}
+#define SIZES(n) {MODES(n##8), MODES(n##16), MODES(n##32)}
+fast_handler *const fast_string_table[5][3][2] = {SIZES(movs), SIZES(cmps), SIZES(stos), SIZES(lods), SIZES(scas)};
