@@ -5,7 +5,7 @@
 
 #include "machine/pc.h"
 
-enum { LOOK_NS = 10000000, MEASURE_NS = 40000000, MAX_LEAD_NS = 100000000 };
+enum { LOOK_NS = 10000000, MEASURE_NS = 20000000, MAX_LEAD_NS = 100000000, LATE_NS = 30000000, EARLY_NS = 5000000 };
 enum { ONE = 65536, FIRST_COST = 20 * ONE, MIN_RATE = ONE / 8, MAX_RATE = 20000 * ONE };
 enum { IDLE_FACTOR = 100 }; /* a guest that only polls takes this part of a host core */
 static const uint64_t MAX_LAG_NS = 2 * NS_PER_SECOND;
@@ -55,14 +55,31 @@ uint64_t pacer_limit(const struct pacer *p, const struct machine *m)
     return machine_icount(m) + (uint64_t)LOOK_NS * ONE / p->cost + 1;
 }
 
-/* Sets the rate that fits the cost: a seventh in reserve, for catching up. A rate that is not far
- * off stays, since every change is an entry in the input log. */
+/* By how much virtual time is ahead of the wall clock, ns; negative: behind. */
+static int64_t lead(const struct pacer *p, const struct machine *m)
+{
+    return (int64_t)(machine_now(m) - p->virt_base) - (int64_t)(host_now() - p->wall_base);
+}
+
+/* Sets the rate that fits the cost: level with it, a seventh more to catch up, an eighth less to let the
+ * wall clock catch up. A rate that is not far off stays, since every change is an entry in the input log. */
 static void fit_rate(struct pacer *p, struct machine *m)
 {
     struct error err;
-    uint64_t cost = p->cost * (p->idle ? IDLE_FACTOR : 1), rate = cost + cost / 7, old = m->pc->clk.st.rate;
+    int64_t ahead = lead(p, m);
+    uint64_t cost = p->cost * (p->idle ? IDLE_FACTOR : 1), old = m->pc->clk.st.rate;
+    uint64_t rate = cost, least = cost - cost / 16, most = cost + cost / 16;
+    if (ahead < -LATE_NS) {
+        rate = cost + cost / 7;
+        least = cost + cost / 16;
+        most = cost + cost / 2;
+    } else if (ahead > EARLY_NS) {
+        rate = cost - cost / 8;
+        least = cost / 2;
+        most = cost - cost / 16;
+    }
     rate = rate < MIN_RATE ? MIN_RATE : rate > MAX_RATE ? MAX_RATE : rate;
-    if (p->fixed_rate || (old > cost + cost / 32 && old < cost + cost / 2) || rate == old)
+    if (p->fixed_rate || (old > least && old < most) || rate == old)
         return;
     struct input_event ev = {.kind = INPUT_RATE, .value = rate};
     if (machine_post(m, &ev, &err))
@@ -76,7 +93,8 @@ void pacer_ran(struct pacer *p, struct machine *m, uint64_t ns, uint64_t insns)
     if (p->busy_ns < MEASURE_NS || p->busy_insns == 0 || p->idle)
         return;
     uint64_t cost = p->busy_ns * ONE / p->busy_insns;
-    p->cost = p->measured ? (3 * p->cost + cost) / 4 : cost;
+    bool jump = cost > p->cost + p->cost / 4 || cost < p->cost - p->cost / 4;
+    p->cost = p->measured && !jump ? (3 * p->cost + cost) / 4 : cost;
     if (p->cost == 0)
         p->cost = 1;
     p->measured = true;

@@ -1,13 +1,16 @@
 /*
  * The host's clock, the only place that reads it, and pacing: virtual time keeps level with the wall
  * clock. The guest's speed follows what this host can do: the cost of an instruction is measured
- * while the guest is busy, and the clock rate set a little above it (an input event, so that replay
- * is exact). A host that falls behind catches up; after more than MAX_LAG the guest's clock lets go.
+ * while the guest is busy, and the clock rate set level with it (an input event, so that replay is
+ * exact). A host that falls behind catches up; after more than MAX_LAG the guest's clock lets go.
  */
 #ifndef UI_HOST_TIME_H
 #define UI_HOST_TIME_H
 
 #include "machine/machine.h"
+
+/* A busy guest may be ahead of the wall clock by this much: the rate brings it back, without a pause. */
+enum { PACER_LEAD_NS = 30000000 };
 
 uint64_t host_now(void);            /* monotonic ns */
 

@@ -356,15 +356,16 @@ static void say_break(struct frontend *f)
 static bool run_slice(struct frontend *f)
 {
     vtime target = f->m->running ? pacer_target(&f->pacer, f->m) : machine_now(f->m);
+    vtime until = f->m->running && !machine_idle(f->m) ? target + PACER_LEAD_NS : target;
     uint64_t insns = machine_icount(f->m), start = host_now();
-    enum machine_stop why = machine_run(f->m, target, pacer_limit(&f->pacer, f->m));
+    enum machine_stop why = machine_run(f->m, until, pacer_limit(&f->pacer, f->m));
     pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);
     if (why == MACHINE_POWEROFF || why == MACHINE_REBOOT)
         return false;
     if (why == MACHINE_BREAK)
         say_break(f);
     flush_all(f);
-    if (!f->m->running || machine_now(f->m) >= target)
+    if (!f->m->running || machine_now(f->m) >= (machine_idle(f->m) ? target : until))
         rest(f, target);
     return true;
 }
