@@ -19,7 +19,7 @@
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000 };
 
 struct frontend {
     struct options opt;
@@ -321,7 +321,9 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Sleeps until input arrives, a frame is due, or the guest has something to do. */
+/* Sleeps until input arrives, a frame is due, or the guest has something to do. Its timers may wait for
+ * REST_NS, so that a guest with a fast tick does not wake the host at every one: they come late by the
+ * wall clock, exactly by its own. */
 static void rest(struct frontend *f, vtime target)
 {
     struct pollfd fds[SERIAL_PORTS + 2];
@@ -335,7 +337,7 @@ static void rest(struct frontend *f, vtime target)
     uint64_t limit = f->display ? FRAME_NS : 3 * FRAME_NS;
     vtime next = min_u64(machine_next_event(f->m), typist_due(&f->m->typist));
     if (f->m->running)
-        limit = next > target ? min_u64(limit, next - target) : 0;
+        limit = next <= target ? 0 : next < target + REST_NS ? REST_NS : min_u64(limit, next - target);
     if (f->log)
         fflush(f->log);
     struct timespec ts = {0, (long)limit};
