@@ -18,6 +18,9 @@
 enum { MMU_PAGES = 1 << 20 };
 #define MMU_VALID 1ull
 
+/* Translations that were dropped: all, all but the global ones, those of one page. */
+enum mmu_dropped { MMU_DROPPED_ALL, MMU_DROPPED_LOCAL, MMU_DROPPED_PAGE };
+
 enum mmu_access { MMU_READ = 0, MMU_WRITE = 1, MMU_EXEC = 2 };
 
 struct mmu_controls {
@@ -47,7 +50,7 @@ struct mmu {
     uint32_t large[32]; /* bit per 4 MiB: entries there may come from 2M or 4M pages */
     struct mmu_window fetch;
     uint32_t gen;      /* bumped by every flush or entry removal: invalidates fetch windows, links */
-    void (*flushed)(void *arg, bool all, laddr page); /* the fast tier drops its code map; may be NULL */
+    void (*flushed)(void *arg, enum mmu_dropped what, laddr page); /* the fast tier drops its code map; may be NULL */
     void *flushed_arg;
     laddr fault_addr;  /* of the last failed translation: CR2 and the #PF error code */
     uint32_t fault_error;
@@ -71,6 +74,8 @@ void mmu_invlpg(struct mmu *m, laddr addr);
 /* Translates one byte's page, setting A/D bits as an access of this kind does; false: fault_addr and
  * fault_error are set and nothing changed but A bits of the levels passed. */
 bool mmu_translate(struct mmu *m, laddr addr, enum mmu_access access, bool user, paddr *out);
+/* The same for a fetch; `global`: only a flush of all translations drops this one (no paging, or G). */
+bool mmu_translate_code(struct mmu *m, laddr addr, bool user, paddr *out, bool *global);
 
 /* Without any side effect (debugger, INVLPG-free peeks). */
 bool mmu_probe(struct mmu *m, laddr addr, paddr *out);

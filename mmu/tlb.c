@@ -72,21 +72,22 @@ static void make_room(struct mmu *m)
     memset(m->large, 0, sizeof(m->large));
 }
 
-static void removed(struct mmu *m, bool all, laddr page)
+static void removed(struct mmu *m, enum mmu_dropped what, laddr page)
 {
     m->gen++;
     if (m->flushed)
-        m->flushed(m->flushed_arg, all, page);
+        m->flushed(m->flushed_arg, what, page);
 }
 
 void mmu_flush(struct mmu *m, bool keep_global)
 {
+    bool all = !keep_global || !(m->ctl.cr4 & CR4_PGE_BIT);
     clear_log(m, 0);
-    if (!keep_global || !(m->ctl.cr4 & CR4_PGE_BIT)) {
+    if (all) {
         clear_log(m, 1);
         memset(m->large, 0, sizeof(m->large));
     }
-    removed(m, true, 0);
+    removed(m, all ? MMU_DROPPED_ALL : MMU_DROPPED_LOCAL, 0);
 }
 
 void mmu_set_controls(struct mmu *m, const struct mmu_controls *ctl, bool keep_global)
@@ -117,11 +118,11 @@ void mmu_invlpg(struct mmu *m, laddr addr)
     if (m->large[big >> 5] & bit) {
         m->large[big >> 5] &= ~bit;
         clear_range(m, big << 10, 1 << 10);
-        removed(m, true, 0);
+        removed(m, MMU_DROPPED_ALL, 0);
         return;
     }
     clear_range(m, page, 1);
-    removed(m, false, (laddr)page << PHYS_PAGE_SHIFT);
+    removed(m, MMU_DROPPED_PAGE, (laddr)page << PHYS_PAGE_SHIFT);
 }
 
 static void set_entry(struct mmu *m, uint32_t index, const uint8_t *host, laddr page,
@@ -190,6 +191,16 @@ bool mmu_translate(struct mmu *m, laddr addr, enum mmu_access access, bool user,
     if (!mmu_walk(m, addr, access, user, &p))
         return false;
     *out = p.addr | (addr & PAGE_MASK);
+    return true;
+}
+
+bool mmu_translate_code(struct mmu *m, laddr addr, bool user, paddr *out, bool *global)
+{
+    struct mmu_page p;
+    if (!mmu_walk(m, addr, MMU_EXEC, user, &p))
+        return false;
+    *out = p.addr | (addr & PAGE_MASK);
+    *global = p.global || !mmu_paging_on(m);
     return true;
 }
 

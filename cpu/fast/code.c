@@ -4,8 +4,8 @@
  * A page belongs to a physical page (block and offset), a mode and the part of the page that CS covers.
  * It knows for every offset the slot decoded there. A run is decoded from an entry up to an
  * unconditional transfer, the end of the page, MAX_RUN instructions or an instruction that is decoded
- * already. Slots are never moved; a page that was written is forgotten as a whole, all links and
- * look-ups with it (by a new context number), and its slots stay in the pool until that is full.
+ * already. Slots are never moved; a page that was written is forgotten as a whole, and its slots, which
+ * stay in the pool until that is full, send whoever comes there to a new look-up.
  */
 #include <stdlib.h>
 
@@ -26,6 +26,17 @@ static uint32_t hash_of(const struct cpu *c, const struct phys_block *block, uin
 static void forget_contexts(struct fast *f)
 {
     memset(f->context, 0, sizeof(f->context));
+    memset(f->seen, 0, sizeof(f->seen));
+    f->stale = true;
+}
+
+/* The same for those that depend on translations which a change of CR3 drops. */
+static void forget_local_contexts(struct fast *f)
+{
+    for (unsigned k = 0; k < CONTEXTS; k++) {
+        if (f->context[k].local)
+            f->context[k] = (struct fast_context){0};
+    }
     f->stale = true;
 }
 
@@ -106,11 +117,14 @@ static struct code_page *walk_to_page(struct cpu *c)
 {
     struct fast *f = c->fast;
     paddr pa;
+    bool global;
     laddr lin = f->cur_lin & ~(uint32_t)(FAST_PAGE - 1);
-    if (!mmu_translate(&c->mmu, lin, MMU_EXEC, c->mmu.user, &pa))
+    if (!mmu_translate_code(&c->mmu, lin, c->mmu.user, &pa, &global))
         return NULL;
     if (f->stale) /* an accessed bit was written into a page with code */
         fast_update_context(c);
+    f->current->local |= !global;
+    f->seen[lin >> PHYS_PAGE_SHIFT >> 6] |= 1ull << (lin >> PHYS_PAGE_SHIFT & 63);
     struct phys_target t = phys_lookup(c->w.phys, pa, false);
     if (!t.host)
         return NULL;
@@ -139,12 +153,19 @@ struct code_page *fast_page(struct cpu *c)
 
 /* --- invalidation ---------------------------------------------------------------------------- */
 
-void fast_translations_dropped(void *cpu, bool all, laddr page)
+static bool was_seen(const struct fast *f, laddr page)
+{
+    return f->seen[page >> PHYS_PAGE_SHIFT >> 6] >> (page >> PHYS_PAGE_SHIFT & 63) & 1;
+}
+
+void fast_translations_dropped(void *cpu, enum mmu_dropped what, laddr page)
 {
     struct cpu *c = cpu;
-    (void)all;
-    (void)page;
-    forget_contexts(c->fast);
+    struct fast *f = c->fast;
+    if (what == MMU_DROPPED_LOCAL)
+        forget_local_contexts(f);
+    else if (what == MMU_DROPPED_ALL || was_seen(f, page))
+        forget_contexts(f);
 }
 
 /* Bits of word `w` of code_page.covered for bytes [from, to) of the page. */
@@ -170,6 +191,30 @@ static bool is_covered(const struct code_page *pg, uint32_t from, uint32_t to)
     return hit != 0;
 }
 
+/* Whoever still gets to the page's slots, by a link or a return, goes on to a new look-up. */
+static void kill_slots(struct fast *f, const struct code_page *pg)
+{
+    for (uint32_t off = 0; off < FAST_PAGE; off++) {
+        if ((off & 63) == 0 && pg->covered[off / 64] == 0)
+            off += 63;
+        else if (pg->slot[off])
+            f->pool[pg->slot[off]].fn = fast_dead;
+    }
+}
+
+static void kill_page(struct fast *f, struct code_page *pg)
+{
+    kill_slots(f, pg);
+    for (uint32_t k = 0; k < CODE_LINES; k++) {
+        if (f->line[k].page == pg)
+            f->line[k].key = 0;
+    }
+    pg->next = f->free_pages;
+    f->free_pages = pg;
+    f->stats.killed++;
+    f->stale = true;
+}
+
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len)
 {
     struct cpu *c = cpu;
@@ -182,10 +227,7 @@ void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uin
         bool here = pg->block == block && pg->offset == page;
         if (here && is_covered(pg, from, from + len)) {
             *at = pg->next;
-            pg->next = f->free_pages;
-            f->free_pages = pg;
-            f->stats.killed++;
-            forget_contexts(f);
+            kill_page(f, pg);
             continue;
         }
         left |= here;

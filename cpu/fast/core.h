@@ -175,6 +175,7 @@ struct code_page {
 struct fast_context {
     uint32_t number; /* 0 = free */
     uint8_t mode, user;
+    bool local; /* code was looked up through translations that are not global */
     uint32_t cs_base, cs_limit;
 };
 
@@ -199,7 +200,9 @@ struct fast {
         struct code_page *page;
     } line[CODE_LINES];
     struct fast_context context[CONTEXTS];
+    struct fast_context *current;
     uint32_t last_context;
+    uint64_t seen[MMU_PAGES / 64]; /* linear pages that code was looked up in under contexts in use */
     struct slot *pool;
     struct slot_meta *meta;
     uint32_t pool_used;
@@ -222,6 +225,7 @@ struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, f
 struct slot *fast_relink_indirect(ARGS); /* the same with LINKS links */
 struct slot *fast_goto(ARGS);    /* charged transfer to cur_lin without a link */
 struct slot *fast_here(ARGS);    /* slot: the code is at cur_lin (after a call at a page end) */
+struct slot *fast_dead(ARGS);    /* slot: its page was written, look its code up again */
 struct slot *fast_expired(ARGS); /* REM < 0 before slot i */
 struct slot *fast_resolve(ARGS); /* slot: first use of a branch within a page */
 void fast_update_context(struct cpu *c); /* after changes of segments, mode, privilege, TLB */
@@ -230,7 +234,7 @@ void fast_update_context(struct cpu *c); /* after changes of segments, mode, pri
 struct slot *fast_find(struct cpu *c); /* code at cur_lin; NULL: cannot be cached (fault, device) */
 bool fast_decode_at(struct cpu *c, const struct code_page *pg, uint32_t off, struct insn *o);
 void fast_drop_all(struct cpu *c);
-void fast_translations_dropped(void *cpu, bool all, laddr page); /* mmu.flushed */
+void fast_translations_dropped(void *cpu, enum mmu_dropped what, laddr page); /* mmu.flushed */
 struct code_page *fast_page(struct cpu *c); /* of cur_lin; NULL as above */
 void fast_bind(struct fast *f, struct slot *branch, const struct slot *to); /* branch within a page */
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len);

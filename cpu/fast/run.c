@@ -68,7 +68,7 @@ static enum fast_mode mode_of(const struct cpu *c)
 static uint64_t context_key(struct cpu *c)
 {
     struct fast *f = c->fast;
-    struct fast_context want = {0, f->mode, c->mmu.user, f->cs_base, f->cs_limit};
+    struct fast_context want = {0, f->mode, c->mmu.user, false, f->cs_base, f->cs_limit};
     uint32_t h = (f->cs_base >> 4 ^ f->cs_base >> 16 ^ f->mode * 7u ^ want.user * 31u) % CONTEXTS;
     struct fast_context *x = &f->context[h];
     bool same = x->number && x->mode == want.mode && x->user == want.user &&
@@ -83,6 +83,7 @@ static uint64_t context_key(struct cpu *c)
         want.number = ++f->last_context;
         *x = want;
     }
+    f->current = x;
     return (uint64_t)x->number << 32;
 }
 
@@ -364,6 +365,22 @@ NOINLINE struct slot *fast_here(ARGS)
 {
     SPILL;
     GO_ON_CHECKED(arrive(c));
+}
+
+/* The slot was entered by a link, a return or a jump of another run: look again where it leads. */
+static struct slot *bury(struct cpu *c, struct slot *i)
+{
+    struct fast *f = c->fast;
+    const struct slot_meta *m = meta_of(f, i);
+    f->rem -= m->cnt;
+    f->cur_lin = page_base(f) + m->off;
+    return arrive(c);
+}
+
+COLD struct slot *fast_dead(ARGS)
+{
+    SPILL;
+    GO_ON_CHECKED(bury(c, i));
 }
 
 static struct slot *relink(struct cpu *c, struct slot *from, struct link *l)
