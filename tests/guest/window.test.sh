@@ -66,12 +66,14 @@ sleep 1
 
 # Keys that PC keyboards send with a prefix; each goes down and up once (USB HID usages).
 events() { sed -n 's/.*input: kind 0 a=\([0-9]*\) b=\([01]\).*/\1:\2/p' input.txt | tr '\n' ' '; }
+gave() { # gave "EVENTS": just these since `before`
+    now=$(events)
+    [ "${now#"$before"}" = "$1 " ]
+}
 keys() { # keys "X NAMES" "EXPECTED EVENTS"
     before=$(events)
     for k in $1; do xdotool key "$k"; done
-    sleep 1
-    now=$(events)
-    [ "${now#"$before"}" = "$2 " ] || die "keys $1 gave ${now#"$before"}, not $2"
+    await 20 gave "$2" || die "keys $1 gave ${now#"$before"}, not $2"
 }
 keys 'Up End Insert KP_Enter F12' '82:1 82:0 77:1 77:0 73:1 73:0 88:1 88:0 69:1 69:0'
 keys 'shift+a' '225:1 4:1 225:0 4:0'
@@ -85,11 +87,9 @@ o=$(xdotool search --name Other | head -n 1)
 xdotool windowfocus "$w"
 sleep 0.5
 xdotool keydown b
-sleep 0.3
+await 20 gave '5:1' || die "keydown b gave ${now#"$before"}"
 xdotool windowfocus "$o"
-sleep 1
-now=$(events)
-[ "${now#"$before"}" = '5:1 5:0 ' ] || die "losing the keyboard gave ${now#"$before"}"
+await 20 gave '5:1 5:0' || die "losing the keyboard gave ${now#"$before"}"
 xdotool keyup b
 ./x_close "$o"
 wait $other || die "closing the paused window: exit status $?"
@@ -102,18 +102,15 @@ xdotool mousemove --window "$w" 300 300
 sleep 0.5
 [ "$(moves)" = 0 ] || die "a mouse that was not caught moved the guest's"
 xdotool click 1
-sleep 0.5
-xdotool getwindowname "$w" | grep -q 'Ctrl-Alt-G' || die "the title does not say how to release the mouse"
+titled() { xdotool getwindowname "$w" | grep -q "$1"; }
+await 20 titled 'Ctrl-Alt-G' || die "the title does not say how to release the mouse"
 xdotool mousemove_relative -- 30 -20
-sleep 0.5
-grep -q 'input: kind 1 a=0 b=0 x=30 y=-20 z=0' input.txt || { grep 'kind 1' input.txt; die "no movement of 30, -20"; }
+await 20 grep -q 'input: kind 1 a=0 b=0 x=30 y=-20 z=0' input.txt || { grep 'kind 1' input.txt; die "no movement of 30, -20"; }
 xdotool mousedown 3 mouseup 3 click 5
-sleep 0.5
-grep -q 'input: kind 1 a=2 b=0 x=0 y=0 z=0' input.txt || die "no right button"
-grep -q 'input: kind 1 a=0 b=0 x=0 y=0 z=1' input.txt || die "no wheel"
+await 20 grep -q 'input: kind 1 a=2 b=0 x=0 y=0 z=0' input.txt || die "no right button"
+await 20 grep -q 'input: kind 1 a=0 b=0 x=0 y=0 z=1' input.txt || die "no wheel"
 xdotool key ctrl+alt+g
-sleep 0.5
-[ "$(xdotool getwindowname "$w")" = 'Test PC' ] || die "Ctrl-Alt-G does not release the mouse"
+await 20 titled '^Test PC$' || die "Ctrl-Alt-G does not release the mouse"
 count=$(moves)
 xdotool mousemove_relative 5 5
 sleep 0.5
