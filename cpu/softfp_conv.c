@@ -32,19 +32,19 @@ static enum fp_relation compare_magnitudes(const struct fp_num *a, const struct 
 }
 
 /* No NaNs. Infinities have the largest exponent, zeros are made the smallest. */
-static enum fp_relation compare_numbers(struct fp_num a, struct fp_num b)
+enum fp_relation fp_compare_numbers(const struct fp_num *a, const struct fp_num *b)
 {
-    bool zero_a = a.kind == FP_KIND_ZERO, zero_b = b.kind == FP_KIND_ZERO;
+    bool zero_a = a->kind == FP_KIND_ZERO, zero_b = b->kind == FP_KIND_ZERO;
     if (zero_a && zero_b) {
         return FP_EQUAL;
     }
     if (zero_a) {
-        return b.sign ? FP_GREATER : FP_LESS;
+        return b->sign ? FP_GREATER : FP_LESS;
     }
-    if (zero_b || a.sign != b.sign) {
-        return a.sign ? FP_LESS : FP_GREATER;
+    if (zero_b || a->sign != b->sign) {
+        return a->sign ? FP_LESS : FP_GREATER;
     }
-    return a.sign ? compare_magnitudes(&b, &a) : compare_magnitudes(&a, &b);
+    return a->sign ? compare_magnitudes(b, a) : compare_magnitudes(a, b);
 }
 
 enum fp_relation f80_compare(struct fp_ctx *x, struct f80 a, struct f80 b, bool quiet)
@@ -60,11 +60,10 @@ enum fp_relation f80_compare(struct fp_ctx *x, struct f80 a, struct f80 b, bool 
     }
     fp_denormal_operand(x, &ua);
     fp_denormal_operand(x, &ub);
-    return compare_numbers(ua, ub);
+    return fp_compare_numbers(&ua, &ub);
 }
 
-/* Of 2^k for k bits after the point: the value as an integer significand with its fraction in lo. */
-static struct u128 fixed_point(const struct fp_num *a)
+struct u128 fp_fixed_point(const struct fp_num *a)
 {
     struct u128 m = {a->mant, 0};
     return u128_shr_sticky(m, (uint32_t)(FP_BIAS + 63 - a->exp));
@@ -81,7 +80,7 @@ struct f80 f80_round_to_integer(struct fp_ctx *x, struct f80 a)
     if (fp_denormal_operand(x, &u) || u.kind != FP_KIND_FINITE || u.exp >= FP_BIAS + 63) {
         return a;
     }
-    struct fp_rounded i = fp_round_bits(x->cw, u.sign, fixed_point(&u), 0);
+    struct fp_rounded i = fp_round_bits(x->cw, u.sign, fp_fixed_point(&u), 0);
     fp_note_rounding(x, &i);
     if (i.mant == 0) {
         return fp_zero(u.sign);
@@ -111,7 +110,7 @@ static bool to_magnitude(struct fp_ctx *x, const struct fp_num *u, uint64_t limi
         x->flags |= FP_IE;
         return false;
     }
-    struct fp_rounded i = fp_round_bits(x->cw, u->sign, fixed_point(u), 0);
+    struct fp_rounded i = fp_round_bits(x->cw, u->sign, fp_fixed_point(u), 0);
     if (i.carry || i.mant > limit) {
         x->flags |= FP_IE;
         return false;
