@@ -46,6 +46,16 @@ struct fp_exact {
     bool sign;
 };
 
+/* A format of 32 or 64 bits: significand bits with the leading one, exponent field of all ones, bias. */
+struct fp_format {
+    uint32_t precision;
+    int32_t exp_special;
+    int32_t bias;
+};
+extern const struct fp_format fp_single, fp_double;
+/* Puts a number together; `exp` is the biased exponent field, `mant` has the leading one in bit 63. */
+uint64_t fp_format_bits(const struct fp_format *f, bool sign, int32_t exp, uint64_t mant);
+
 static inline struct u128 u128_add(struct u128 a, struct u128 b)
 {
     struct u128 r = {a.hi + b.hi, a.lo + b.lo};
