@@ -1,8 +1,8 @@
 /*
  * CPU models (-cpu): level, features and what CPUID says of them (SDM 2A CPUID; AP-485).
  *
- * Signatures are those of real steppings. No model has a local APIC or SSE yet; the words +apic,
- * +sse and +sse2 are refused.
+ * Signatures are those of real steppings. No model has a local APIC yet; the word +apic is refused. SSE brings
+ * along what it is built on (MMX, FXSAVE), SSE2 brings SSE; taking one of them away takes what needs it.
  */
 #include "cpu/desc.h"
 
@@ -15,6 +15,8 @@
 #define FEATURES_P5 (FEATURES_486 | FEAT_DE | FEAT_PSE | FEAT_TSC | FEAT_MSR | FEAT_MCE | FEAT_CX8)
 #define FEATURES_PPRO (FEATURES_P5 | FEAT_PAE | FEAT_MTRR | FEAT_PGE | FEAT_MCA | FEAT_CMOV)
 #define FEATURES_P2 (FEATURES_PPRO | FEAT_SEP | FEAT_PAT | FEAT_PSE36 | FEAT_MMX | FEAT_FXSR)
+#define FEATURES_P3 (FEATURES_P2 | FEAT_SSE)
+#define FEATURES_P4 (FEATURES_P3 | FEAT_SSE2 | FEAT_CLFSH)
 #define INTEL "GenuineIntel"
 
 /* The 386 takes BSWAP, which only the 486 brought: the firmware (SeaBIOS) uses it on every CPU and
@@ -40,27 +42,31 @@ static const struct cpu_model models[] = {
     {.name = "pentium2", .help = "Intel Pentium II (Deschutes): MMX, SYSENTER, FXSAVE; the default",
      .level = CPU_P6, .features = FEATURES_P2, .signature = 0x0652, .max_leaf = 2, .has_cpuid = true,
      .vendor = INTEL},
-    {.name = "pentium3", .help = "Intel Pentium III (Coppermine), SSE not yet modelled", .level = CPU_P6,
-     .features = FEATURES_P2, .signature = 0x068a, .max_leaf = 2, .has_cpuid = true, .vendor = INTEL},
-    {.name = "pentium4", .help = "Intel Pentium 4 (Northwood), SSE and SSE2 not yet modelled",
-     .level = CPU_P6, .features = FEATURES_P2 | FEAT_CLFSH, .signature = 0x0f29, .max_leaf = 2,
+    {.name = "pentium3", .help = "Intel Pentium III (Coppermine): SSE", .level = CPU_P6,
+     .features = FEATURES_P3, .signature = 0x068a, .max_leaf = 2, .has_cpuid = true, .vendor = INTEL},
+    {.name = "pentium4", .help = "Intel Pentium 4 (Northwood): SSE, SSE2, CLFLUSH",
+     .level = CPU_P6, .features = FEATURES_P4, .signature = 0x0f29, .max_leaf = 2,
      .has_cpuid = true, .vendor = INTEL, .brand = "Intel(R) Pentium(R) 4 CPU 2.40GHz"},
 };
 
+#define SSE_NEEDS (FEAT_MMX | FEAT_FXSR)
+
 /* Words after + and -, as /proc/cpuinfo spells them. */
-static const struct {
+static const struct feature_word {
     const char *word;
     uint64_t bit;
-    bool missing; /* not modelled yet */
+    uint64_t needs; /* comes along with it */
+    bool missing;   /* not modelled yet */
 } features[] = {
-    {"fpu", FEAT_FPU, false}, {"vme", FEAT_VME, false}, {"de", FEAT_DE, false},
-    {"pse", FEAT_PSE, false}, {"tsc", FEAT_TSC, false}, {"msr", FEAT_MSR, false},
-    {"pae", FEAT_PAE, false}, {"mce", FEAT_MCE, false}, {"cx8", FEAT_CX8, false},
-    {"apic", FEAT_APIC, true}, {"sep", FEAT_SEP, false}, {"mtrr", FEAT_MTRR, false},
-    {"pge", FEAT_PGE, false}, {"mca", FEAT_MCA, false}, {"cmov", FEAT_CMOV, false},
-    {"pat", FEAT_PAT, false}, {"pse36", FEAT_PSE36, false}, {"clflush", FEAT_CLFSH, false},
-    {"mmx", FEAT_MMX, false}, {"fxsr", FEAT_FXSR, false}, {"sse", FEAT_SSE, true},
-    {"sse2", FEAT_SSE2, true}, {"nx", FEAT_NX, false}, {"bswap", FEAT_BSWAP, false},
+    {"fpu", FEAT_FPU, 0, false}, {"vme", FEAT_VME, 0, false}, {"de", FEAT_DE, 0, false},
+    {"pse", FEAT_PSE, 0, false}, {"tsc", FEAT_TSC, 0, false}, {"msr", FEAT_MSR, 0, false},
+    {"pae", FEAT_PAE, 0, false}, {"mce", FEAT_MCE, 0, false}, {"cx8", FEAT_CX8, 0, false},
+    {"apic", FEAT_APIC, 0, true}, {"sep", FEAT_SEP, 0, false}, {"mtrr", FEAT_MTRR, 0, false},
+    {"pge", FEAT_PGE, 0, false}, {"mca", FEAT_MCA, 0, false}, {"cmov", FEAT_CMOV, 0, false},
+    {"pat", FEAT_PAT, 0, false}, {"pse36", FEAT_PSE36, 0, false}, {"clflush", FEAT_CLFSH, 0, false},
+    {"mmx", FEAT_MMX, 0, false}, {"fxsr", FEAT_FXSR, 0, false}, {"sse", FEAT_SSE, SSE_NEEDS, false},
+    {"sse2", FEAT_SSE2, SSE_NEEDS | FEAT_SSE, false}, {"nx", FEAT_NX, 0, false},
+    {"bswap", FEAT_BSWAP, 0, false},
 };
 
 static const struct cpu_model *find_model(const char *name)
@@ -89,6 +95,25 @@ static enum emu_err unknown_feature(const char *name, struct error *err)
                      nearest_word(name, names));
 }
 
+static enum emu_err add_feature(const struct feature_word *f, struct cpu_model *out, struct error *err)
+{
+    if (f->missing)
+        return error_set(err, EMU_UNSUPPORTED, "-cpu: %s is not modelled yet", f->word);
+    if (f->needs && out->level < CPU_P6)
+        return error_set(err, EMU_UNSUPPORTED, "-cpu: the %s cannot have %s; pentiumpro and later can", out->name,
+                         f->word);
+    out->features |= f->bit | f->needs;
+    return EMU_OK;
+}
+
+static void drop_feature(const struct feature_word *f, struct cpu_model *out)
+{
+    out->features &= ~f->bit;
+    for (unsigned i = 0; i < ARRAY_LEN(features); i++)
+        if (features[i].needs & f->bit)
+            out->features &= ~features[i].bit;
+}
+
 /* "+mmx" or "-mmx". */
 static enum emu_err apply_feature(const char *word, struct cpu_model *out, struct error *err)
 {
@@ -97,12 +122,9 @@ static enum emu_err apply_feature(const char *word, struct cpu_model *out, struc
     for (unsigned i = 0; i < ARRAY_LEN(features); i++) {
         if (strcmp(features[i].word, word + 1))
             continue;
-        if (*word == '-')
-            out->features &= ~features[i].bit;
-        else if (features[i].missing)
-            return error_set(err, EMU_UNSUPPORTED, "-cpu: %s is not modelled yet", word + 1);
-        else
-            out->features |= features[i].bit;
+        if (*word == '+')
+            return add_feature(&features[i], out, err);
+        drop_feature(&features[i], out);
         return EMU_OK;
     }
     return unknown_feature(word + 1, err);

@@ -1,6 +1,6 @@
 /*
- * What the x87 and MMX files share: the register stack, the bookkeeping of exceptions, the pointers to the last
- * instruction. Only cpu/fpu*.c and cpu/mmx.c include this; the rest of the CPU calls the fpu_ functions
+ * What the x87, MMX and SSE files share: the register stack, the bookkeeping of exceptions, the pointers to the last
+ * instruction, integer operations. Only cpu/fpu*.c, cpu/mmx.c and cpu/sse*.c include this; the rest of the CPU calls the fpu_ functions
  * declared in cpu/exec.h.
  */
 #ifndef CPU_FPU_H
@@ -71,6 +71,20 @@ struct fpu_op {
 /* fpu_ops.c: the forms with a memory operand; fpu_reg.c: those on registers. Never NULL. */
 const struct fpu_op *fpu_find_memory_op(const struct insn *i);
 const struct fpu_op *fpu_find_register_op(const struct cpu *c, const struct insn *i);
+
+/* mmx.c, for the XMM forms too. An operation on 64 bits, by the second opcode byte; NULL: there is none. */
+typedef uint64_t mmx_fn(uint64_t a, uint64_t b);
+mmx_fn *mmx_binary(unsigned opcode);
+mmx_fn *mmx_immediate_shift(const struct insn *i); /* 0F 71 72 73 */
+uint64_t mmx_interleave_dwords(uint64_t a, uint64_t b); /* the low ones */
+uint64_t mmx_shuffle_words(uint64_t a, unsigned imm);
+uint64_t mmx_insert_word(struct cpu *c, const struct insn *i, uint64_t v); /* the second operand into v */
+uint32_t mmx_extract_word(uint64_t a, unsigned n);
+uint32_t mmx_byte_signs(uint64_t a);
+/* To DS:rDI (or overridden) those bytes of v whose mask byte has its sign set. */
+void mmx_masked_store(struct cpu *c, const struct insn *i, const uint64_t *v, const uint64_t *mask, unsigned size);
+void mmx_enter(struct cpu *c); /* all tags valid, TOP 0 */
+void mmx_write(struct cpu *c, unsigned n, uint64_t v); /* enters, too */
 
 /* fpu_ops.c, for both: /0../7 of the arithmetic opcodes, FADD FMUL FCOM FCOMP FSUB FSUBR FDIV FDIVR. */
 struct f80 fpu_arithmetic(struct fp_ctx *x, unsigned which, struct f80 a, struct f80 b);

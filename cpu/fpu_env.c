@@ -7,10 +7,9 @@
  *
  * Wired by cpu/fpu_ops.c (ESC opcodes) and ref.c (0F AE /0, /1).
  */
-#include "cpu/fpu.h"
+#include "cpu/sse.h"
 
 enum { ENV_WORDS = 7, REGISTER_BYTES = 10, FX_BYTES = 512, FX_ST = 32, FX_XMM = 160 };
-enum { MXCSR_MASK = 0xFFFF };
 
 /* Every image is built in this buffer, low byte first. */
 struct image {
@@ -222,6 +221,13 @@ static bool fx_has_xmm(const struct cpu *c)
     return c->model.features & FEAT_SSE && c->st.cr4 & CR4_OSFXSR;
 }
 
+/* SDM 1 11.6.6: 0 stands for FFBF, that is no DAZ; the Pentium III had no such field. */
+static uint32_t mxcsr_mask(const struct cpu *c)
+{
+    uint32_t bits = sse_mxcsr_bits(c);
+    return bits & MXCSR_DAZ ? bits : 0;
+}
+
 static void fx_registers(const struct cpu *c, struct image *m)
 {
     for (unsigned n = 0; n < 8; n++) {
@@ -253,7 +259,7 @@ void fpu_fxsave(struct cpu *c, const struct insn *i)
     put(&m, 20, 4, f->ds);
     if (c->model.features & FEAT_SSE) {
         put(&m, 24, 4, c->st.mxcsr);
-        put(&m, 28, 4, MXCSR_MASK);
+        put(&m, 28, 4, mxcsr_mask(c));
     }
     fx_registers(c, &m);
     image_write(c, i, &m, FX_BYTES);
@@ -279,7 +285,7 @@ void fpu_fxrstor(struct cpu *c, const struct insn *i)
 
     fx_check(c, i);
     image_read(c, i, &m, FX_BYTES);
-    if (c->model.features & FEAT_SSE && get(&m, 24, 4) & ~(uint64_t)MXCSR_MASK) {
+    if (c->model.features & FEAT_SSE && get(&m, 24, 4) & ~(uint64_t)sse_mxcsr_bits(c)) {
         raise_gp(c, 0);
     }
     load_status(c, (uint16_t)get(&m, 2, 2));

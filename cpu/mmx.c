@@ -8,13 +8,14 @@
  * An operation is a pure function of two 64-bit words, first operand and second; `lanes` maps one of its
  * elements. Plain C on integers, the same on every host.
  *
- * NOT MODELLED: the MMX-register instructions that came with SSE and SSE2 (PSHUFW, PADDQ ..), 3DNow!.
+ * The MMX-register instructions that came with SSE and SSE2 (PSHUFW, PADDQ ..) are here as well; the XMM forms of
+ * all of them (sse_integer.c) use the same operations.
  *
- * Wired by ref.c: op_mmx.
+ * NOT MODELLED: 3DNow!.
+ *
+ * Wired by ref.c: op_mmx; by sse.c's table.
  */
 #include "cpu/fpu.h"
-
-typedef uint64_t mmx_fn(uint64_t a, uint64_t b);
 
 /* --- element by element --- */
 
@@ -70,6 +71,9 @@ static inline int64_t sub_ub(int64_t a, int64_t b) { return saturate_ub(a - b); 
 static inline int64_t sub_uw(int64_t a, int64_t b) { return saturate_uw(a - b); }
 static inline int64_t equal(int64_t a, int64_t b) { return a == b ? -1 : 0; }
 static inline int64_t greater(int64_t a, int64_t b) { return a > b ? -1 : 0; }
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t average(int64_t a, int64_t b) { return (a + b + 1) >> 1; }
 static inline int64_t multiply(int64_t a, int64_t b) { return a * b; }
 static inline int64_t multiply_high(int64_t a, int64_t b) { return (int64_t)((uint64_t)(a * b) >> 16); }
 
@@ -102,6 +106,33 @@ static uint64_t pcmpgtd(uint64_t a, uint64_t b) { return lanes(a, b, 32, greater
 /* PMULLW -- 0F D5; PMULHW -- 0F E5. */
 static uint64_t pmullw(uint64_t a, uint64_t b) { return lanes(a, b, 16, multiply); }
 static uint64_t pmulhw(uint64_t a, uint64_t b) { return lanes(a, b, 16, multiply_high); }
+
+/* SSE: PMULHUW -- 0F E4; PAVGB/W -- 0F E0 E3, of unsigned elements. */
+static uint64_t pmulhuw(uint64_t a, uint64_t b) { return unsigned_lanes(a, b, 16, multiply_high); }
+static uint64_t pavgb(uint64_t a, uint64_t b) { return unsigned_lanes(a, b, 8, average); }
+static uint64_t pavgw(uint64_t a, uint64_t b) { return unsigned_lanes(a, b, 16, average); }
+
+/* SSE: PMINUB, PMAXUB -- 0F DA DE, unsigned; PMINSW, PMAXSW -- 0F EA EE, signed. */
+static uint64_t pminub(uint64_t a, uint64_t b) { return unsigned_lanes(a, b, 8, smaller); }
+static uint64_t pmaxub(uint64_t a, uint64_t b) { return unsigned_lanes(a, b, 8, larger); }
+static uint64_t pminsw(uint64_t a, uint64_t b) { return lanes(a, b, 16, smaller); }
+static uint64_t pmaxsw(uint64_t a, uint64_t b) { return lanes(a, b, 16, larger); }
+
+/* SSE: PSADBW -- 0F F6: the sum of the differences of the bytes. */
+static uint64_t psadbw(uint64_t a, uint64_t b)
+{
+    uint64_t r = 0;
+    for (unsigned at = 0; at < 64; at += 8) {
+        uint64_t x = lane(a, 8, at), y = lane(b, 8, at);
+        r += x > y ? x - y : y - x;
+    }
+    return r;
+}
+
+/* SSE2: PADDQ, PSUBQ -- 0F D4 FB; PMULUDQ -- 0F F4, of the low dwords. */
+static uint64_t paddq(uint64_t a, uint64_t b) { return a + b; }
+static uint64_t psubq(uint64_t a, uint64_t b) { return a - b; }
+static uint64_t pmuludq(uint64_t a, uint64_t b) { return (uint64_t)(uint32_t)a * (uint32_t)b; }
 
 /* PMADDWD -- 0F F5. Only 8000 * 8000 twice overflows; the sum wraps to 80000000. */
 static uint64_t pmaddwd(uint64_t a, uint64_t b)
@@ -156,6 +187,27 @@ static uint64_t punpckhbw(uint64_t a, uint64_t b) { return interleave(a >> 32, b
 static uint64_t punpckhwd(uint64_t a, uint64_t b) { return interleave(a >> 32, b >> 32, 16); }
 static uint64_t punpckhdq(uint64_t a, uint64_t b) { return interleave(a >> 32, b >> 32, 32); }
 
+uint64_t mmx_interleave_dwords(uint64_t a, uint64_t b) { return interleave(a, b, 32); }
+
+/* Each word of the result by two bits of `imm`. */
+uint64_t mmx_shuffle_words(uint64_t a, unsigned imm)
+{
+    uint64_t r = 0;
+    for (unsigned n = 0; n < 4; n++)
+        r |= lane(a, 16, 16 * (imm >> 2 * n & 3)) << 16 * n;
+    return r;
+}
+
+uint32_t mmx_extract_word(uint64_t a, unsigned n) { return (uint32_t)lane(a, 16, 16 * (n & 3)); }
+
+uint32_t mmx_byte_signs(uint64_t a)
+{
+    uint32_t r = 0;
+    for (unsigned n = 0; n < 8; n++)
+        r |= (uint32_t)lane(a, 1, 8 * n + 7) << n;
+    return r;
+}
+
 /* --- shifts: the count is the whole second operand --- */
 
 static inline uint64_t shift_left(uint64_t a, uint64_t count, unsigned bits)
@@ -198,15 +250,15 @@ static uint64_t psrad(uint64_t a, uint64_t b) { return shift_signed(a, b, 32); }
 
 /* --- operands and effects on the x87 (SDM 3A table 12-2) --- */
 
-static void enter_mmx(struct cpu *c)
+void mmx_enter(struct cpu *c)
 {
     c->st.x87.top = 0;
     c->st.x87.empty = 0;
 }
 
-static void write_register(struct cpu *c, unsigned n, uint64_t v)
+void mmx_write(struct cpu *c, unsigned n, uint64_t v)
 {
-    enter_mmx(c);
+    mmx_enter(c);
     c->st.x87.mant[n] = v;
     c->st.x87.se[n] = 0xffff;
 }
@@ -215,7 +267,7 @@ static void write_register(struct cpu *c, unsigned n, uint64_t v)
 static uint64_t source(struct cpu *c, const struct insn *i)
 {
     bool low_half = i->opcode >= 0x0f60 && i->opcode <= 0x0f62;
-    if (i->form == FORM_RM)
+    if (i->modrm < 0xc0)
         return mem_read(c, i->seg, insn_ea(c, i), low_half ? 4 : 8);
     return c->st.x87.mant[i->src];
 }
@@ -225,12 +277,16 @@ static mmx_fn *const binary_ops[256] = {
     [0x60] = punpcklbw, [0x61] = punpcklwd, [0x62] = punpckldq, [0x63] = packsswb, [0x64] = pcmpgtb,
     [0x65] = pcmpgtw, [0x66] = pcmpgtd, [0x67] = packuswb, [0x68] = punpckhbw, [0x69] = punpckhwd,
     [0x6a] = punpckhdq, [0x6b] = packssdw, [0x74] = pcmpeqb, [0x75] = pcmpeqw, [0x76] = pcmpeqd,
-    [0xd1] = psrlw, [0xd2] = psrld, [0xd3] = psrlq, [0xd5] = pmullw, [0xd8] = psubusb, [0xd9] = psubusw,
-    [0xdb] = pand, [0xdc] = paddusb, [0xdd] = paddusw, [0xdf] = pandn, [0xe1] = psraw, [0xe2] = psrad,
-    [0xe5] = pmulhw, [0xe8] = psubsb, [0xe9] = psubsw, [0xeb] = por, [0xec] = paddsb, [0xed] = paddsw,
-    [0xef] = pxor, [0xf1] = psllw, [0xf2] = pslld, [0xf3] = psllq, [0xf5] = pmaddwd, [0xf8] = psubb,
-    [0xf9] = psubw, [0xfa] = psubd, [0xfc] = paddb, [0xfd] = paddw, [0xfe] = paddd,
+    [0xd1] = psrlw, [0xd2] = psrld, [0xd3] = psrlq, [0xd4] = paddq, [0xd5] = pmullw, [0xd8] = psubusb,
+    [0xd9] = psubusw, [0xda] = pminub, [0xdb] = pand, [0xdc] = paddusb, [0xdd] = paddusw, [0xde] = pmaxub,
+    [0xdf] = pandn, [0xe0] = pavgb, [0xe1] = psraw, [0xe2] = psrad, [0xe3] = pavgw, [0xe4] = pmulhuw,
+    [0xe5] = pmulhw, [0xe8] = psubsb, [0xe9] = psubsw, [0xea] = pminsw, [0xeb] = por, [0xec] = paddsb,
+    [0xed] = paddsw, [0xee] = pmaxsw, [0xef] = pxor, [0xf1] = psllw, [0xf2] = pslld, [0xf3] = psllq,
+    [0xf4] = pmuludq, [0xf5] = pmaddwd, [0xf6] = psadbw, [0xf8] = psubb, [0xf9] = psubw, [0xfa] = psubd,
+    [0xfb] = psubq, [0xfc] = paddb, [0xfd] = paddw, [0xfe] = paddd,
 };
+
+mmx_fn *mmx_binary(unsigned opcode) { return binary_ops[opcode]; }
 
 static void binary(struct cpu *c, const struct insn *i)
 {
@@ -238,26 +294,31 @@ static void binary(struct cpu *c, const struct insn *i)
     if (!fn)
         raise_ud(c);
     uint64_t b = source(c, i);
-    write_register(c, i->dst, fn(c->st.x87.mant[i->dst], b));
+    mmx_write(c, i->dst, fn(c->st.x87.mant[i->dst], b));
 }
 
 /* Shifts by an immediate -- 0F 71 72 73, /2 right, /4 right signed, /6 left: by opcode and ModRM.reg / 2. */
-static void shift_by_immediate(struct cpu *c, const struct insn *i)
+mmx_fn *mmx_immediate_shift(const struct insn *i)
 {
     static mmx_fn *const ops[3][4] = {
         {NULL, psrlw, psraw, psllw}, {NULL, psrld, psrad, pslld}, {NULL, psrlq, NULL, psllq},
     };
-    mmx_fn *fn = ops[i->opcode - 0x0f71][i->modrm >> 4 & 3];
+    return ops[i->opcode - 0x0f71][i->modrm >> 4 & 3];
+}
+
+static void shift_by_immediate(struct cpu *c, const struct insn *i)
+{
+    mmx_fn *fn = mmx_immediate_shift(i);
     if (!fn)
         raise_ud(c);
-    write_register(c, i->dst, fn(c->st.x87.mant[i->dst], i->imm & 0xff));
+    mmx_write(c, i->dst, fn(c->st.x87.mant[i->dst], i->imm & 0xff));
 }
 
 /* MOVD mm, r/m32 -- 0F 6E. */
 static void movd_load(struct cpu *c, const struct insn *i)
 {
     uint64_t v = i->form == FORM_RM ? mem_read(c, i->seg, insn_ea(c, i), 4) : reg_read(c, i->src, 4);
-    write_register(c, i->dst, v);
+    mmx_write(c, i->dst, v);
 }
 
 /* MOVD r/m32, mm -- 0F 7E. */
@@ -268,19 +329,61 @@ static void movd_store(struct cpu *c, const struct insn *i)
         mem_write(c, i->seg, insn_ea(c, i), 4, v);
     else
         reg_write(c, i->dst, 4, v);
-    enter_mmx(c);
+    mmx_enter(c);
 }
 
-/* MOVQ mm/m64, mm -- 0F 7F. */
+/* MOVQ mm/m64, mm -- 0F 7F; MOVNTQ m64, mm -- 0F E7. */
 static void movq_store(struct cpu *c, const struct insn *i)
 {
     uint64_t v = c->st.x87.mant[i->src];
     if (i->form != FORM_MR) {
-        write_register(c, i->dst, v);
+        mmx_write(c, i->dst, v);
         return;
     }
     mem_write(c, i->seg, insn_ea(c, i), 8, v);
-    enter_mmx(c);
+    mmx_enter(c);
+}
+
+uint64_t mmx_insert_word(struct cpu *c, const struct insn *i, uint64_t v)
+{
+    unsigned at = 16 * (i->imm & 3);
+    uint64_t word = i->modrm < 0xc0 ? mem_read(c, i->seg, insn_ea(c, i), 2) : reg_read(c, i->src, 2);
+    return (v & ~((uint64_t)0xffff << at)) | word << at;
+}
+
+/* PEXTRW r32, mm, imm8 -- 0F C5. */
+static void extract_word(struct cpu *c, const struct insn *i)
+{
+    reg_write(c, i->dst, 4, mmx_extract_word(c->st.x87.mant[i->src], i->imm));
+    mmx_enter(c);
+}
+
+/* PMOVMSKB r32, mm -- 0F D7. */
+static void byte_mask(struct cpu *c, const struct insn *i)
+{
+    reg_write(c, i->dst, 4, mmx_byte_signs(c->st.x87.mant[i->src]));
+    mmx_enter(c);
+}
+
+static bool byte_selected(const uint64_t *mask, unsigned n) { return mask[n / 8] >> (8 * (n % 8) + 7) & 1; }
+
+/* All bytes are checked before the first one is written; those left out are not looked at. */
+void mmx_masked_store(struct cpu *c, const struct insn *i, const uint64_t *v, const uint64_t *mask, unsigned size)
+{
+    uint32_t edi = reg_read(c, REG_EDI, 4);
+    for (unsigned n = 0; n < size; n++)
+        if (byte_selected(mask, n))
+            mem_probe_write(c, i->seg, fpu_area(i, edi, n), 1);
+    for (unsigned n = 0; n < size; n++)
+        if (byte_selected(mask, n))
+            mem_write(c, i->seg, fpu_area(i, edi, n), 1, v[n / 8] >> 8 * (n % 8) & 0xff);
+}
+
+/* MASKMOVQ mm, mm -- 0F F7. */
+static void masked_store(struct cpu *c, const struct insn *i)
+{
+    mmx_masked_store(c, i, &c->st.x87.mant[i->dst], &c->st.x87.mant[i->src], 8);
+    mmx_enter(c);
 }
 
 /* EMMS -- 0F 77. */
@@ -305,11 +408,16 @@ void mmx_op(struct cpu *c, const struct insn *i)
     check_available(c);
     switch (i->opcode) {
     case 0x0f6e: movd_load(c, i); break;
-    case 0x0f6f: write_register(c, i->dst, source(c, i)); break;
+    case 0x0f6f: mmx_write(c, i->dst, source(c, i)); break;
+    case 0x0f70: mmx_write(c, i->dst, mmx_shuffle_words(source(c, i), i->imm)); break; /* PSHUFW */
     case 0x0f71: case 0x0f72: case 0x0f73: shift_by_immediate(c, i); break;
     case 0x0f77: emms(c); break;
     case 0x0f7e: movd_store(c, i); break;
-    case 0x0f7f: movq_store(c, i); break;
+    case 0x0f7f: case 0x0fe7: movq_store(c, i); break;
+    case 0x0fc4: mmx_write(c, i->dst, mmx_insert_word(c, i, c->st.x87.mant[i->dst])); break; /* PINSRW */
+    case 0x0fc5: extract_word(c, i); break;
+    case 0x0fd7: byte_mask(c, i); break;
+    case 0x0ff7: masked_store(c, i); break;
     default: binary(c, i); break;
     }
 }

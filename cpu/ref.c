@@ -201,8 +201,3 @@ void op_mmx(struct cpu *c, const struct insn *i) { mmx_op(c, i); }
 /* FXSAVE -- 0F AE /0; FXRSTOR -- 0F AE /1. */
 void op_fxsave(struct cpu *c, const struct insn *i) { fpu_fxsave(c, i); }
 void op_fxrstor(struct cpu *c, const struct insn *i) { fpu_fxrstor(c, i); }
-
-/* No model announces SSE yet, so that these never decode. */
-void op_sse(struct cpu *c, const struct insn *i) { (void)i; raise_ud(c); }
-void op_ldmxcsr(struct cpu *c, const struct insn *i) { (void)i; raise_ud(c); }
-void op_stmxcsr(struct cpu *c, const struct insn *i) { (void)i; raise_ud(c); }

@@ -319,28 +319,28 @@ struct f80 fp_round_pack(struct fp_ctx *x, bool sign, int32_t exp, struct u128 m
 }
 
 /* a + b of the same sign, |a| having the larger or equal exponent. */
-static struct f80 add_magnitudes(struct fp_ctx *x, const struct fp_num *a, const struct fp_num *b)
+static struct fp_exact add_magnitudes(const struct fp_num *a, const struct fp_num *b)
 {
-    struct u128 big = {a->mant, 0}, small = {b->mant, 0};
-    int32_t exp = a->exp;
-    small = u128_shr_sticky(small, (uint32_t)(a->exp - b->exp));
-    struct u128 sum = u128_add(big, small);
-    if (sum.hi < big.hi) {
-        sum = u128_shr_sticky(sum, 1);
-        sum.hi |= FP_TOP_BIT;
-        exp++;
+    struct fp_exact r = {{a->mant, 0}, a->exp, a->sign};
+    struct u128 small = {b->mant, 0};
+    r.mant = u128_add(r.mant, u128_shr_sticky(small, (uint32_t)(a->exp - b->exp)));
+    if (r.mant.hi < a->mant) {
+        r.mant = u128_shr_sticky(r.mant, 1);
+        r.mant.hi |= FP_TOP_BIT;
+        r.exp++;
     }
-    return fp_round_pack(x, a->sign, exp, sum, fp_precision(x));
+    return r;
 }
 
 /* |a| - |b| with the sign of a, |a| > |b|. */
-static struct f80 sub_magnitudes(struct fp_ctx *x, const struct fp_num *a, const struct fp_num *b)
+static struct fp_exact sub_magnitudes(const struct fp_num *a, const struct fp_num *b)
 {
     struct u128 big = {a->mant, 0}, small = {b->mant, 0};
     small = u128_shr_sticky(small, (uint32_t)(a->exp - b->exp));
     struct u128 diff = u128_sub(big, small);
     unsigned n = diff.hi ? u64_clz(diff.hi) : 64 + u64_clz(diff.lo);
-    return fp_round_pack(x, a->sign, a->exp - (int32_t)n, u128_shl(diff, n), fp_precision(x));
+    struct fp_exact r = {u128_shl(diff, n), a->exp - (int32_t)n, a->sign};
+    return r;
 }
 
 static bool magnitude_less(const struct fp_num *a, const struct fp_num *b)
@@ -348,7 +348,7 @@ static bool magnitude_less(const struct fp_num *a, const struct fp_num *b)
     return a->exp < b->exp || (a->exp == b->exp && a->mant < b->mant);
 }
 
-static struct f80 add_finite(struct fp_ctx *x, const struct fp_num *a, const struct fp_num *b)
+struct fp_exact fp_exact_sum(const struct fp_num *a, const struct fp_num *b)
 {
     if (magnitude_less(a, b)) {
         const struct fp_num *t = a;
@@ -356,12 +356,28 @@ static struct f80 add_finite(struct fp_ctx *x, const struct fp_num *a, const str
         b = t;
     }
     if (a->sign == b->sign) {
-        return add_magnitudes(x, a, b);
+        return add_magnitudes(a, b);
     }
     if (a->exp == b->exp && a->mant == b->mant) {
+        struct fp_exact nothing = {{0, 0}, 0, false};
+        return nothing;
+    }
+    return sub_magnitudes(a, b);
+}
+
+/* Rounded to the precision of the control word. */
+static struct f80 round_exact(struct fp_ctx *x, struct fp_exact e)
+{
+    return fp_round_pack(x, e.sign, e.exp, e.mant, fp_precision(x));
+}
+
+static struct f80 add_finite(struct fp_ctx *x, const struct fp_num *a, const struct fp_num *b)
+{
+    struct fp_exact sum = fp_exact_sum(a, b);
+    if (sum.mant.hi == 0) {
         return fp_zero((x->cw & FP_RC_FIELD) == FP_RC_DOWN);
     }
-    return sub_magnitudes(x, a, b);
+    return round_exact(x, sum);
 }
 
 /* At least one of a and b is zero, neither is infinite. */
@@ -412,6 +428,14 @@ struct f80 f80_sub(struct fp_ctx *x, struct f80 a, struct f80 b)
     return add_or_sub(x, a, b, true);
 }
 
+struct fp_exact fp_exact_product(const struct fp_num *a, const struct fp_num *b)
+{
+    struct u128 p = u128_mul64(a->mant, b->mant);
+    unsigned n = u64_clz(p.hi);
+    struct fp_exact r = {u128_shl(p, n), a->exp + b->exp - FP_BIAS + 1 - (int32_t)n, a->sign != b->sign};
+    return r;
+}
+
 struct f80 f80_mul(struct fp_ctx *x, struct f80 a, struct f80 b)
 {
     struct fp_num ua = fp_unpack(a), ub = fp_unpack(b);
@@ -434,27 +458,25 @@ struct f80 f80_mul(struct fp_ctx *x, struct f80 a, struct f80 b)
     if (inf || zero) {
         return inf ? fp_infinity(sign) : fp_zero(sign);
     }
-    struct u128 p = u128_mul64(ua.mant, ub.mant);
-    unsigned n = u64_clz(p.hi);
-    return fp_round_pack(x, sign, ua.exp + ub.exp - FP_BIAS + 1 - (int32_t)n, u128_shl(p, n), fp_precision(x));
+    return round_exact(x, fp_exact_product(&ua, &ub));
 }
 
-static struct f80 div_finite(struct fp_ctx *x, const struct fp_num *a, const struct fp_num *b)
+struct fp_exact fp_exact_quotient(const struct fp_num *a, const struct fp_num *b)
 {
-    int32_t exp = a->exp - b->exp + FP_BIAS;
-    struct u128 n = {a->mant, 0}, q;
+    struct fp_exact r = {{0, 0}, a->exp - b->exp + FP_BIAS, a->sign != b->sign};
+    struct u128 n = {a->mant, 0};
     uint64_t rest;
 
     if (a->mant < b->mant) {
-        exp--;
+        r.exp--;
     } else {
         n = u128_shr(n, 1);
     }
-    q.hi = u128_div64(n, b->mant, &rest);
+    r.mant.hi = u128_div64(n, b->mant, &rest);
     struct u128 more = {rest, 0};
-    q.lo = u128_div64(more, b->mant, &rest);
-    q.lo |= rest != 0;
-    return fp_round_pack(x, a->sign != b->sign, exp, q, fp_precision(x));
+    r.mant.lo = u128_div64(more, b->mant, &rest);
+    r.mant.lo |= rest != 0;
+    return r;
 }
 
 struct f80 f80_div(struct fp_ctx *x, struct f80 a, struct f80 b)
@@ -485,7 +507,7 @@ struct f80 f80_div(struct fp_ctx *x, struct f80 a, struct f80 b)
     if (ua.kind == FP_KIND_ZERO || ub.kind == FP_KIND_INF) {
         return fp_zero(sign);
     }
-    return div_finite(x, &ua, &ub);
+    return round_exact(x, fp_exact_quotient(&ua, &ub));
 }
 
 /* Integer square root, one bit per step; *rest is what remains of n. n.hi >= 2^62, so the root has 64 bits. */
@@ -509,7 +531,7 @@ static uint64_t root128(struct u128 n, struct u128 *rest)
     return root;
 }
 
-static struct f80 sqrt_finite(struct fp_ctx *x, const struct fp_num *a)
+struct fp_exact fp_exact_root(const struct fp_num *a)
 {
     int32_t e = a->exp - FP_BIAS;
     struct u128 n = {a->mant, 0}, rest, m;
@@ -525,7 +547,8 @@ static struct f80 sqrt_finite(struct fp_ctx *x, const struct fp_num *a)
     /* (root + 1/2)^2 = root^2 + root + 1/4: an integer remainder above root is above the half. */
     bool above_half = u128_less(half_way, rest);
     m.lo = (above_half ? FP_TOP_BIT : 0) | ((rest.hi | rest.lo) != 0);
-    return fp_round_pack(x, false, e / 2 + FP_BIAS, m, fp_precision(x));
+    struct fp_exact r = {m, e / 2 + FP_BIAS, false};
+    return r;
 }
 
 struct f80 f80_sqrt(struct fp_ctx *x, struct f80 a)
@@ -545,5 +568,5 @@ struct f80 f80_sqrt(struct fp_ctx *x, struct f80 a)
     if (fp_denormal_operand(x, &ua) || ua.kind == FP_KIND_INF) {
         return a;
     }
-    return sqrt_finite(x, &ua);
+    return round_exact(x, fp_exact_root(&ua));
 }

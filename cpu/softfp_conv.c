@@ -2,23 +2,16 @@
  * 80-bit extended real arithmetic: comparison, conversions, rounding to an integer, and the constants.
  *
  * Models: SDM vol. 1 4.2 (numeric formats), 4.7 (packed BCD), 8.3.2-8.3.4; SDM vol. 2 FIST, FBSTP, FCOM, FLD1.
- * Single and double reals are only stored and loaded, never computed with.
+ * The x87 only loads and stores single and double reals; computing with them is cpu/softfp_ieee.c.
  *
  * NOT MODELLED: FBLD of digits above 9 is undefined on hardware; here they simply count.
  *
- * Used by cpu/fpu.c through cpu/softfp.h.
+ * Used by cpu/fpu*.c through cpu/softfp.h.
  */
 #include "cpu/softfp_int.h"
 
-/* A narrower real format: significand bits with the leading one, exponent field of all ones, bias. */
-struct real_format {
-    unsigned precision;
-    int32_t exp_special;
-    int32_t bias;
-};
-
-static const struct real_format SINGLE = {24, 0xFF, 127};
-static const struct real_format DOUBLE = {53, 0x7FF, 1023};
+const struct fp_format fp_single = {24, 0xFF, 127};
+const struct fp_format fp_double = {53, 0x7FF, 1023};
 
 static enum fp_relation compare_magnitudes(const struct fp_num *a, const struct fp_num *b)
 {
@@ -32,19 +25,19 @@ static enum fp_relation compare_magnitudes(const struct fp_num *a, const struct 
 }
 
 /* No NaNs. Infinities have the largest exponent, zeros are made the smallest. */
-static enum fp_relation compare_numbers(struct fp_num a, struct fp_num b)
+enum fp_relation fp_compare_numbers(const struct fp_num *a, const struct fp_num *b)
 {
-    bool zero_a = a.kind == FP_KIND_ZERO, zero_b = b.kind == FP_KIND_ZERO;
+    bool zero_a = a->kind == FP_KIND_ZERO, zero_b = b->kind == FP_KIND_ZERO;
     if (zero_a && zero_b) {
         return FP_EQUAL;
     }
     if (zero_a) {
-        return b.sign ? FP_GREATER : FP_LESS;
+        return b->sign ? FP_GREATER : FP_LESS;
     }
-    if (zero_b || a.sign != b.sign) {
-        return a.sign ? FP_LESS : FP_GREATER;
+    if (zero_b || a->sign != b->sign) {
+        return a->sign ? FP_LESS : FP_GREATER;
     }
-    return a.sign ? compare_magnitudes(&b, &a) : compare_magnitudes(&a, &b);
+    return a->sign ? compare_magnitudes(b, a) : compare_magnitudes(a, b);
 }
 
 enum fp_relation f80_compare(struct fp_ctx *x, struct f80 a, struct f80 b, bool quiet)
@@ -60,11 +53,10 @@ enum fp_relation f80_compare(struct fp_ctx *x, struct f80 a, struct f80 b, bool 
     }
     fp_denormal_operand(x, &ua);
     fp_denormal_operand(x, &ub);
-    return compare_numbers(ua, ub);
+    return fp_compare_numbers(&ua, &ub);
 }
 
-/* Of 2^k for k bits after the point: the value as an integer significand with its fraction in lo. */
-static struct u128 fixed_point(const struct fp_num *a)
+struct u128 fp_fixed_point(const struct fp_num *a)
 {
     struct u128 m = {a->mant, 0};
     return u128_shr_sticky(m, (uint32_t)(FP_BIAS + 63 - a->exp));
@@ -81,7 +73,7 @@ struct f80 f80_round_to_integer(struct fp_ctx *x, struct f80 a)
     if (fp_denormal_operand(x, &u) || u.kind != FP_KIND_FINITE || u.exp >= FP_BIAS + 63) {
         return a;
     }
-    struct fp_rounded i = fp_round_bits(x->cw, u.sign, fixed_point(&u), 0);
+    struct fp_rounded i = fp_round_bits(x->cw, u.sign, fp_fixed_point(&u), 0);
     fp_note_rounding(x, &i);
     if (i.mant == 0) {
         return fp_zero(u.sign);
@@ -111,7 +103,7 @@ static bool to_magnitude(struct fp_ctx *x, const struct fp_num *u, uint64_t limi
         x->flags |= FP_IE;
         return false;
     }
-    struct fp_rounded i = fp_round_bits(x->cw, u->sign, fixed_point(u), 0);
+    struct fp_rounded i = fp_round_bits(x->cw, u->sign, fp_fixed_point(u), 0);
     if (i.carry || i.mant > limit) {
         x->flags |= FP_IE;
         return false;
@@ -153,7 +145,7 @@ int64_t f80_to_int64(struct fp_ctx *x, struct f80 a)
 }
 
 /* `fraction` is left-aligned in 63 bits. */
-static struct f80 from_real(struct fp_ctx *x, bool sign, int32_t exp, uint64_t fraction, const struct real_format *f)
+static struct f80 from_real(struct fp_ctx *x, bool sign, int32_t exp, uint64_t fraction, const struct fp_format *f)
 {
     if (exp == f->exp_special) {
         if (fraction && !(fraction & FP_QUIET_BIT)) {
@@ -175,15 +167,15 @@ static struct f80 from_real(struct fp_ctx *x, bool sign, int32_t exp, uint64_t f
 
 struct f80 f80_from_f32(struct fp_ctx *x, uint32_t bits)
 {
-    return from_real(x, bits >> 31, (int32_t)(bits >> 23 & 0xFF), (uint64_t)(bits & 0x7FFFFF) << 40, &SINGLE);
+    return from_real(x, bits >> 31, (int32_t)(bits >> 23 & 0xFF), (uint64_t)(bits & 0x7FFFFF) << 40, &fp_single);
 }
 
 struct f80 f80_from_f64(struct fp_ctx *x, uint64_t bits)
 {
-    return from_real(x, bits >> 63, (int32_t)(bits >> 52 & 0x7FF), (bits & 0xFFFFFFFFFFFFFu) << 11, &DOUBLE);
+    return from_real(x, bits >> 63, (int32_t)(bits >> 52 & 0x7FF), (bits & 0xFFFFFFFFFFFFFu) << 11, &fp_double);
 }
 
-static uint64_t real_bits(const struct real_format *f, bool sign, int32_t exp, uint64_t mant)
+uint64_t fp_format_bits(const struct fp_format *f, bool sign, int32_t exp, uint64_t mant)
 {
     unsigned fraction_bits = f->precision - 1;
     uint64_t fraction = (mant & ~FP_TOP_BIT) >> (64 - f->precision);
@@ -191,42 +183,42 @@ static uint64_t real_bits(const struct real_format *f, bool sign, int32_t exp, u
     return (uint64_t)sign << sign_pos | (uint64_t)exp << fraction_bits | fraction;
 }
 
-static uint64_t real_overflow(struct fp_ctx *x, bool sign, const struct real_format *f)
+static uint64_t real_overflow(struct fp_ctx *x, bool sign, const struct fp_format *f)
 {
     unsigned rc = x->cw & FP_RC_FIELD;
     bool to_infinity = rc == FP_RC_NEAREST || rc == (sign ? FP_RC_DOWN : FP_RC_UP);
     x->flags |= FP_OE | FP_PE;
     x->c1 = to_infinity;
     if (to_infinity) {
-        return real_bits(f, sign, f->exp_special, FP_TOP_BIT);
+        return fp_format_bits(f, sign, f->exp_special, FP_TOP_BIT);
     }
-    return real_bits(f, sign, f->exp_special - 1, ~(uint64_t)0);
+    return fp_format_bits(f, sign, f->exp_special - 1, ~(uint64_t)0);
 }
 
 /* A tiny value: a denormal of the narrow format, underflow if inexact or unmasked. */
-static uint64_t real_underflow(struct fp_ctx *x, bool sign, int32_t exp, struct u128 m, const struct real_format *f)
+static uint64_t real_underflow(struct fp_ctx *x, bool sign, int32_t exp, struct u128 m, const struct fp_format *f)
 {
     struct fp_rounded r = fp_round_bits(x->cw, sign, u128_shr_sticky(m, (uint32_t)(1 - exp)), 64 - f->precision);
     if (r.inexact || !(x->cw & FP_UE)) {
         x->flags |= FP_UE;
     }
     fp_note_rounding(x, &r);
-    return real_bits(f, sign, r.mant & FP_TOP_BIT ? 1 : 0, r.mant);
+    return fp_format_bits(f, sign, r.mant & FP_TOP_BIT ? 1 : 0, r.mant);
 }
 
-static uint64_t to_real(struct fp_ctx *x, struct f80 a, const struct real_format *f)
+static uint64_t to_real(struct fp_ctx *x, struct f80 a, const struct fp_format *f)
 {
     struct fp_num u = fp_unpack(a);
     struct f80 nan;
 
     if (fp_special1(x, a, &u, &nan)) {
-        return real_bits(f, nan.se & 0x8000, f->exp_special, nan.mant);
+        return fp_format_bits(f, nan.se & 0x8000, f->exp_special, nan.mant);
     }
     if (u.kind == FP_KIND_ZERO) {
-        return real_bits(f, u.sign, 0, 0);
+        return fp_format_bits(f, u.sign, 0, 0);
     }
     if (u.kind == FP_KIND_INF) {
-        return real_bits(f, u.sign, f->exp_special, FP_TOP_BIT);
+        return fp_format_bits(f, u.sign, f->exp_special, FP_TOP_BIT);
     }
     struct u128 m = {u.mant, 0};
     struct fp_rounded r = fp_round_bits(x->cw, u.sign, m, 64 - f->precision);
@@ -238,17 +230,17 @@ static uint64_t to_real(struct fp_ctx *x, struct f80 a, const struct real_format
         return real_underflow(x, u.sign, exp, m, f);
     }
     fp_note_rounding(x, &r);
-    return real_bits(f, u.sign, exp + r.carry, r.mant);
+    return fp_format_bits(f, u.sign, exp + r.carry, r.mant);
 }
 
 uint32_t f80_to_f32(struct fp_ctx *x, struct f80 a)
 {
-    return (uint32_t)to_real(x, a, &SINGLE);
+    return (uint32_t)to_real(x, a, &fp_single);
 }
 
 uint64_t f80_to_f64(struct fp_ctx *x, struct f80 a)
 {
-    return to_real(x, a, &DOUBLE);
+    return to_real(x, a, &fp_double);
 }
 
 struct f80 f80_from_bcd(const uint8_t bcd[10])

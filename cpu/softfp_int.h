@@ -39,6 +39,23 @@ struct fp_rounded {
     bool up;
 };
 
+/* The outcome of an operation before rounding: top bit set, the last bit sticky; mant 0: exactly zero. */
+struct fp_exact {
+    struct u128 mant;
+    int32_t exp;
+    bool sign;
+};
+
+/* A format of 32 or 64 bits: significand bits with the leading one, exponent field of all ones, bias. */
+struct fp_format {
+    uint32_t precision;
+    int32_t exp_special;
+    int32_t bias;
+};
+extern const struct fp_format fp_single, fp_double;
+/* Puts a number together; `exp` is the biased exponent field, `mant` has the leading one in bit 63. */
+uint64_t fp_format_bits(const struct fp_format *f, bool sign, int32_t exp, uint64_t mant);
+
 static inline struct u128 u128_add(struct u128 a, struct u128 b)
 {
     struct u128 r = {a.hi + b.hi, a.lo + b.lo};
@@ -149,6 +166,16 @@ bool fp_denormal_operand(struct fp_ctx *x, const struct fp_num *a);
 bool fp_special1(struct fp_ctx *x, struct f80 a, const struct fp_num *ua, struct f80 *result);
 bool fp_special2(struct fp_ctx *x, struct f80 a, const struct fp_num *ua, struct f80 b, const struct fp_num *ub,
                  struct f80 *result);
+
+/* Of finite numbers other than zero, whatever their format was. A sum may be exactly zero. */
+struct fp_exact fp_exact_sum(const struct fp_num *a, const struct fp_num *b);
+struct fp_exact fp_exact_product(const struct fp_num *a, const struct fp_num *b);
+struct fp_exact fp_exact_quotient(const struct fp_num *a, const struct fp_num *b);
+struct fp_exact fp_exact_root(const struct fp_num *a);
+/* Of anything but NaNs; zeros are equal. */
+enum fp_relation fp_compare_numbers(const struct fp_num *a, const struct fp_num *b);
+/* Of a finite number below 2^64: the integer in hi, the fraction in lo. */
+struct u128 fp_fixed_point(const struct fp_num *a);
 
 /* Cuts the low `drop` (< 64) bits of m.hi and all of m.lo, rounding by the rounding control in cw. */
 struct fp_rounded fp_round_bits(uint16_t cw, bool sign, struct u128 m, unsigned drop);

@@ -337,6 +337,34 @@ static void compose(struct program *p, struct rng *r)
         byte(p, 0x90);
 }
 
+/* MMX, SSE and SSE2 with any mandatory prefix; some forms do not exist, some operands are not aligned. */
+static void vector(struct program *p, struct rng *r)
+{
+    static const uint8_t prefixes[] = {0x3e, 0x66, 0xf3, 0xf2};
+    static const uint8_t first[] = {0x10, 0x28, 0x50, 0x60, 0x70, 0xc0, 0xd0, 0xe0, 0xf0};
+    uint32_t opcode = first[below(r, sizeof(first))] + below(r, 16);
+    byte(p, prefixes[below(r, 4)]);
+    byte(p, 0x0f);
+    byte(p, opcode == 0x20 || opcode == 0xcf ? 0xae : opcode); /* and FXSAVE, LDMXCSR, the fences */
+    modrm(p, r, below(r, 8), false);
+    if (opcode == 0x70 || opcode == 0xc2 || (opcode >= 0xc4 && opcode <= 0xc6) || (opcode >= 0x71 && opcode <= 0x73))
+        byte(p, rnd(r));
+}
+
+static void compose_vectors(struct program *p, struct rng *r)
+{
+    p->len = 0;
+    while (p->len + 32 < CODE_SIZE) {
+        vector(p, r);
+        if (below(r, 2))
+            vector(p, r);
+        else
+            instruction(p, r);
+    }
+    while (p->len < CODE_SIZE)
+        byte(p, 0x90);
+}
+
 static void noise(struct program *p, struct rng *r)
 {
     for (p->len = 0; p->len < CODE_SIZE;)
@@ -414,6 +442,8 @@ static void enter_protected(struct pair *p, enum mode mode, struct rng *r)
         struct cpu *c = &p->m[k].cpu;
         c->st.cr0 |= CR0_PE | (mode == PAGED ? CR0_PG | CR0_WP : 0);
         c->st.cr3 = DIRECTORY;
+        if (c->model.features & FEAT_SSE)
+            c->st.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
         c->st.gdtr.base = GDT;
         c->st.gdtr.limit = 0x2f;
         c->st.idtr.base = IDT;
@@ -581,6 +611,14 @@ static void paged_programs_run_alike(void **state)
     lockstep("pentium", PAGED, compose, first_seed(), 2 * seeds());
 }
 
+static void vector_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium4", FLAT, compose_vectors, first_seed(), seeds());
+    lockstep("pentium4", PAGED, compose_vectors, first_seed(), seeds());
+    lockstep("pentium3", SEGMENTED, compose_vectors, first_seed(), seeds());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +627,7 @@ int main(void)
         cmocka_unit_test(flat_programs_run_alike),
         cmocka_unit_test(segmented_programs_run_alike),
         cmocka_unit_test(paged_programs_run_alike),
+        cmocka_unit_test(vector_programs_run_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1001,7 +1001,7 @@ static void models_parse_with_features_and_suggest_names(void **state)
     assert_non_null(strstr(err.text, "\"pentium\""));
     assert_int_equal(cpu_model_parse("486,+mxx", &m, &err), EMU_ARG);
     assert_non_null(strstr(err.text, "\"mmx\""));
-    assert_int_equal(cpu_model_parse("pentium3,+sse", &m, &err), EMU_UNSUPPORTED);
+    assert_int_equal(cpu_model_parse("pentium3,+apic", &m, &err), EMU_UNSUPPORTED);
 }
 
 /* 80286 (286 manual 10.2) */

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Fetches Debian's i386 kernel and busybox (without installing them) and makes the initramfs of the
-# guest tests. Usage: prepare-linux.sh DIR; leaves DIR/vmlinuz and DIR/initrd.gz. Exit 77: not to be had.
+# guest tests. Usage: prepare-linux.sh DIR; leaves DIR/vmlinuz, DIR/initrd.gz, and DIR/initrd-modules.gz, which has
+# the modules that compute with SSE2 as well. Exit 77: not to be had.
 set -eu
 dir=$1
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-if [ -f "$dir/vmlinuz" ] && [ -f "$dir/initrd.gz" ] && [ "$dir/initrd.gz" -nt "$here/init" ]; then
+if [ -f "$dir/vmlinuz" ] && [ -f "$dir/initrd-modules.gz" ] && [ "$dir/initrd-modules.gz" -nt "$here/init" ]; then
     exit 0
 fi
 
@@ -26,13 +27,19 @@ if ! apt-cache show linux-image-686:i386 >/dev/null 2>&1; then
     $sudo apt-get update -qq || echo "prepare-linux: apt-get update reported errors; going on" >&2
 fi
 
-if [ ! -f "$dir/vmlinuz" ]; then
+modules='raid6_pq xor cryptd crypto_simd serpent_generic serpent-sse2-i586'
+if [ ! -f "$dir/vmlinuz" ] || [ ! -d "$dir/modules" ]; then # kernel and modules must be of one version
     image=$(apt-cache depends linux-image-686:i386 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
     [ -n "$image" ] || skip "the package lists do not know linux-image-686:i386"
     (cd "$dir" && apt-get download -qq "${image%:i386}:i386") || skip "cannot download $image"
     dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb | tar -x -C "$dir" --wildcards './boot/vmlinuz-*'
     mv "$dir"/boot/vmlinuz-* "$dir/vmlinuz"
-    rm -rf "$dir/boot" "$dir"/linux-image-*.deb
+    mkdir -p "$dir/modules" "$dir/unpacked"
+    for m in $modules; do
+        dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb | tar -x -C "$dir/unpacked" --wildcards "*/$m.ko"
+    done
+    find "$dir/unpacked" -name '*.ko' -exec mv {} "$dir/modules" \;
+    rm -rf "$dir/boot" "$dir/unpacked" "$dir"/linux-image-*.deb
 fi
 if [ ! -f "$dir/busybox" ]; then
     (cd "$dir" && apt-get download -qq busybox-static:i386) || skip "cannot download busybox-static:i386"
@@ -48,5 +55,12 @@ cp "$dir/busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 cp "$here/init" "$root/init"
 chmod 755 "$root/init" "$root/bin/busybox"
-find "$root" -exec touch -h -d @0 {} +
-(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n >"$dir/initrd.gz"
+pack() { # pack DIRECTORY FILE
+    find "$1" -exec touch -h -d @0 {} +
+    (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n >"$2.new"
+    mv "$2.new" "$2"
+}
+pack "$root" "$dir/initrd.gz"
+mkdir "$root/modules"
+cp "$dir"/modules/*.ko "$root/modules"
+pack "$root" "$dir/initrd-modules.gz"
