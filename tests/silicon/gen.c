@@ -768,7 +768,7 @@ static bool is_out_of_reach(const struct optable_entry *e)
 {
     switch (e->op) {
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: case OP_RDTSC: case OP_RDPMC: case OP_CPUID:
-    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC: case OP_FXSAVE: case OP_FXRSTOR:
+    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC: case OP_INT1:
         return true;
     default: return false;
     }

@@ -11,7 +11,7 @@
 
 /* Physical and, from SYSTEM on, linear memory of the machine. */
 enum {
-    RAM = 2 << 20, WORK = 0x10000, EXIT_PAGE = 0x20000, TABLES = 0x30000 /* 4 pages: GDT, IDT, TSS and stack, handlers */,
+    RAM = 2 << 20, WORK = 0x10000, TABLES = 0x30000 /* 4 pages: GDT, IDT, TSS and stack, handlers */,
     PDPT = 0x40000, PD = 0x41000, PT = 0x45000, STEPS = 300,
 };
 #define SYSTEM GUEST_SYSTEM
@@ -76,10 +76,8 @@ static void make_pages(struct guest *g, bool low)
         map(g, AT_LOW, WORK + WORK_DATA, 2, MAP_WRITE | MAP_USER);
         map(g, AT_LOW + 2 * PAGE, WORK + WORK_READONLY, 1, MAP_USER);
     }
-    map(g, AT_HELPER, EXIT_PAGE, 1, MAP_USER | MAP_EXEC);
     map(g, SYSTEM, TABLES, 4, MAP_WRITE | MAP_EXEC);
-    memset(g->ram->host + EXIT_PAGE, 0xf4, PAGE); /* HLT: #GP(0) in ring 3, the end in ring 0 */
-    memset(g->ram->host + TABLES + HANDLERS, 0xf4, PAGE);
+    memset(g->ram->host + TABLES + HANDLERS, 0xf4, PAGE); /* HLT */
 }
 
 /* Descriptor tables, as arch/x86 of 64-bit Linux lays them out: entries 1 to 6 */
@@ -278,9 +276,9 @@ static void read_frame(struct guest *g, struct silicon_result *out)
     out->gpr[REG_ESP] = le32(f + 12);
     out->seg[SEG_SS] = (uint16_t)le32(f + 16);
     out->cr2 = (uint32_t)st->cr2;
-    if (out->vector == VEC_GP && out->eip == AT_EXIT) {
+    if (out->vector == VEC_PF && out->eip == AT_EXIT) { /* there is nothing: a case comes to its end there */
         out->vector = VECTOR_NONE;
-        out->error = 0;
+        out->error = out->cr2 = 0;
         out->eflags &= ~(uint32_t)FLAG_RF;
     }
 }

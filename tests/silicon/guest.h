@@ -22,7 +22,7 @@ struct guest_verdict {
     bool memory_ignored;    /* what a faulting instruction has written of its many words is not defined */
     bool address_ignored;   /* of a page fault: which of several words is found missing */
     uint16_t status_ignored; /* bits of the x87 status word */
-    bool x87_ignored, x87_near; /* registers: not at all, within some ulps */
+    bool x87_near; /* registers within some units in the last place */
 };
 
 struct guest *guest_new(const char *model, enum cpu_core core, bool low, const uint8_t *base);

@@ -115,6 +115,8 @@ static bool is_agreed_ud(const struct watch *w)
 {
     const struct insn *i = &w->insn;
     unsigned reg = i->modrm >> 3 & 7;
+    if (i->flags & INSN_LOCK && i->opcode >= 0x0f00 && i->opcode <= 0x0f23)
+        return false; /* AMD: LOCK VERW is taken, LOCK MOV CR0 is MOV CR8 */
     if (i->flags & INSN_LOCK)
         return optable_first(i->opcode, w->c->model.level, w->c->model.features) != NULL && !i->rep;
     switch (i->opcode) {
@@ -122,7 +124,6 @@ static bool is_agreed_ud(const struct watch *w)
     case 0xc7: case 0xff: return reg == 7 ? i->modrm < 0xc0 || i->opcode == 0xff : true;
     case 0xfe: return true;
     case 0x0f0b: case 0x0faa: case 0x0fba: return i->rep == 0;
-    case 0x0fb9: return i->rep == 0;
     default: return false;
     }
 }
@@ -164,15 +165,19 @@ static bool compares_missing(const struct watch *w)
            !readable(w, SEG_ES, w->c->st.gpr[REG_EDI] & mask, i->size);
 }
 
+static bool stack_missing(const struct watch *w, unsigned words, uint32_t offset)
+{
+    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + offset;
+    for (unsigned k = 0; k < words; k++)
+        if (!readable(w, SEG_SS, sp + k * w->insn.size, w->insn.size))
+            return true;
+    return false;
+}
+
 /* AMD's processors read the SS:ESP of an outer level before they look at the CS that tells whether there is one. */
 static bool outer_stack_missing(const struct watch *w)
 {
-    const struct insn *i = &w->insn;
-    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP];
-    for (unsigned k = 0; k < 4; k++)
-        if (!readable(w, SEG_SS, sp + k * i->size + (k >= 2 ? i->imm : 0), i->size))
-            return true;
-    return false;
+    return stack_missing(w, 2, 0) || stack_missing(w, 2, 2 * w->insn.size + w->insn.imm);
 }
 
 static const char *refuse_system(const struct watch *w)
@@ -186,6 +191,8 @@ static const char *refuse_system(const struct watch *w)
     case OP_SYSENTER: case OP_SYSEXIT: return "system call";
     case OP_INT1: return "INT1: hypervisors report another EIP";
     case OP_CMPS: return compares_missing(w) ? "CMPS: which operand is found missing" : NULL;
+    case OP_LOOPZ: case OP_LOOPNZ: return i->rep ? "REP LOOPcc: AMD lets the prefix choose the condition" : NULL;
+    case OP_POPA: return stack_missing(w, 8, 0) ? "POPA: which registers have been loaded" : NULL;
     case OP_RETF: return outer_stack_missing(w) ? "RETF: whether the outer stack is looked at first" : NULL;
     case OP_IRET: return w->c->st.eflags & FLAG_NT ? "IRET to a task (none in long mode)" : NULL;
     case OP_MOVFROMCR: case OP_MOVTOCR: return reg == 1 || reg > 4 ? "CR that not all have" : NULL;
@@ -229,11 +236,9 @@ static void watch_near(struct watch *w)
     unsigned e = exponent(w->c, 0);
     bool any = w->insn.modrm == 0xf1 || w->insn.modrm == 0xf3; /* FYL2X, FPATAN */
     w->v->x87_near = true;
-    w->v->status_ignored |= FP_PE | FP_UE | FP_OE | FPU_C1 | FPU_ES | FPU_BUSY;
-    if (!any && e > 0x3ffc && e != 0x7fff) {
-        w->v->x87_ignored = true;
-        w->v->status_ignored = 0xffff & ~0x3800;
-    }
+    w->v->status_ignored |= FP_PE | FP_UE | FP_OE | FPU_C1;
+    if ((!any && e > 0x3ffc && e != 0x7fff) || (~w->c->st.x87.control & (FP_PE | FP_UE | FP_OE)))
+        w->v->skip = "wild argument of an approximate x87 instruction";
 }
 
 static void mask(struct watch *w, uint32_t addr, uint32_t len)
@@ -286,6 +291,8 @@ static const char *watch_esc(struct watch *w)
             return "undefined status is read";
         if (is_near_op(i))
             watch_near(w);
+        if (w->v->skip)
+            return w->v->skip;
         if (i->opcode == 0xd9 && (i->modrm == 0xf8 || i->modrm == 0xf5) && exponent(w->c, 0) > exponent(w->c, 1) + 60)
             return "partial remainder";
         return NULL;
@@ -337,16 +344,15 @@ static void after_esc(struct watch *w)
 static bool fetch(struct watch *w)
 {
     struct cpu *c = w->c;
-    uint8_t bytes[15];
-    uint32_t eip = (uint32_t)c->st.eip, off = eip - AT_CODE, at;
-    unsigned avail = 15;
+    uint32_t off;
+    w->eip = (uint32_t)c->st.eip;
+    off = w->eip - AT_CODE;
     if (off >= 2 * PAGE)
         return false;
-    if (2 * PAGE - off < avail)
-        avail = 2 * PAGE - off;
-    if (!work_offset(eip, avail, &at) || !cpu_peek(c, eip, bytes, avail))
+    w->nbytes = 2 * PAGE - off < sizeof(w->bytes) ? 2 * PAGE - off : (unsigned)sizeof(w->bytes);
+    if (!cpu_peek(c, w->eip, w->bytes, w->nbytes))
         return false;
-    return decode(bytes, avail, DECODE_CODE32, c->model.level, c->model.features, &w->insn) != 0;
+    return decode(w->bytes, w->nbytes, DECODE_CODE32, c->model.level, c->model.features, &w->insn) != 0;
 }
 
 static bool is_exit_jump(const struct watch *w)
@@ -417,6 +423,14 @@ static const char *odd_segments(const struct cpu *c)
     return NULL;
 }
 
+/* Processors go on with what they have fetched. */
+static bool rep_overwrote_itself(const struct watch *w)
+{
+    uint8_t now[sizeof(w->bytes)];
+    return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->eip, now, w->nbytes) &&
+           memcmp(now, w->bytes, w->nbytes) != 0;
+}
+
 void watch_after(struct watch *w)
 {
     struct cpu *c = w->c;
@@ -431,7 +445,7 @@ void watch_after(struct watch *w)
         w->v->address_ignored = has_many_words(&w->insn);
         return;
     }
-    w->v->skip = odd_segments(c);
+    w->v->skip = rep_overwrote_itself(w) ? "REP overwrites itself" : odd_segments(c);
     if (w->insn.op == OP_ESC)
         after_esc(w);
 }
@@ -444,6 +458,8 @@ static bool is_hidden(uint32_t addr)
 
 void watch_end(struct watch *w, const struct silicon_result *out)
 {
+    if (out->vector == VECTOR_NONE && out->eflags & FLAG_TF)
+        w->v->skip = "single step into the exit";
     if (out->vector == VEC_PF && is_hidden(out->cr2))
         w->v->skip = "touches what is mapped for the harness";
     if (out->vector >= VEC_TS && out->vector <= VEC_GP && !(out->error & 2) && is_foreign_selector(out->error))

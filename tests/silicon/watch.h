@@ -16,6 +16,9 @@ struct watch {
     struct guest_verdict *v;
     struct insn insn;  /* the instruction about to run */
     bool have_insn;
+    uint32_t eip; /* where it is */
+    uint8_t bytes[15];
+    unsigned nbytes;
     bool env_stored;   /* the last x87 pointers went to memory */
     uint32_t flags_written, flags_undefined; /* by `insn`, if it completes */
 };
