@@ -115,6 +115,8 @@ static bool is_agreed_ud(const struct watch *w)
 {
     const struct insn *i = &w->insn;
     unsigned reg = i->modrm >> 3 & 7;
+    if (w->nbytes < sizeof(w->bytes))
+        return false; /* how much is fetched before */
     if (i->flags & INSN_LOCK && i->opcode >= 0x0f00 && i->opcode <= 0x0f23)
         return false; /* AMD: LOCK VERW is taken, LOCK MOV CR0 is MOV CR8 */
     if (i->flags & INSN_LOCK)
@@ -193,13 +195,17 @@ static const char *refuse_system(const struct watch *w)
     case OP_CMPS: return compares_missing(w) ? "CMPS: which operand is found missing" : NULL;
     case OP_LOOPZ: case OP_LOOPNZ: return i->rep ? "REP LOOPcc: AMD lets the prefix choose the condition" : NULL;
     case OP_POPA: return stack_missing(w, 8, 0) ? "POPA: which registers have been loaded" : NULL;
-    case OP_RETF: return outer_stack_missing(w) ? "RETF: whether the outer stack is looked at first" : NULL;
-    case OP_IRET: return w->c->st.eflags & FLAG_NT ? "IRET to a task (none in long mode)" : NULL;
+    case OP_RETF: return outer_stack_missing(w) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
+    case OP_IRET:
+        if (w->c->st.eflags & FLAG_NT)
+            return "IRET to a task (none in long mode)";
+        return stack_missing(w, 5, 0) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
     case OP_MOVFROMCR: case OP_MOVTOCR: return reg == 1 || reg > 4 ? "CR that not all have" : NULL;
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
     case OP_FXSAVE: case OP_FXRSTOR: return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
+    case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
     default: return NULL;
     }
@@ -352,7 +358,10 @@ static bool fetch(struct watch *w)
     w->nbytes = 2 * PAGE - off < sizeof(w->bytes) ? 2 * PAGE - off : (unsigned)sizeof(w->bytes);
     if (!cpu_peek(c, w->eip, w->bytes, w->nbytes))
         return false;
-    return decode(w->bytes, w->nbytes, DECODE_CODE32, c->model.level, c->model.features, &w->insn) != 0;
+    w->have_insn = decode(w->bytes, w->nbytes, DECODE_CODE32, c->model.level, c->model.features, &w->insn) != 0;
+    if (!w->have_insn && w->insn.opcode == 0x0fb9)
+        w->v->skip = "UD1: whether it has ModRM";
+    return w->have_insn;
 }
 
 static bool is_exit_jump(const struct watch *w)
@@ -371,7 +380,6 @@ void watch_before(struct watch *w)
     }
     if (!fetch(w))
         return;
-    w->have_insn = true;
     w->v->insns++;
     const struct optable_entry *e =
         optable_lookup(w->insn.opcode, w->insn.modrm, optable_prefix(&w->insn), c->model.level, c->model.features);
@@ -438,7 +446,9 @@ void watch_after(struct watch *w)
     unsigned vector = faulted ? (unsigned)(c->st.eip - GUEST_SYSTEM - GUEST_HANDLERS) / 16 : VECTOR_NONE;
     if (!w->have_insn)
         return;
-    if (!faulted || vector == VEC_DB || vector == VEC_BP || vector == VEC_OF)
+    if (vector == VEC_DB) /* instead of the instruction; Intel sets RF between the rounds of a REP, AMD does not */
+        w->v->flags_ignored |= FLAG_RF;
+    if (!faulted || vector == VEC_BP || vector == VEC_OF)
         w->v->flags_ignored = (w->v->flags_ignored & ~w->flags_written) | w->flags_undefined;
     if (faulted) {
         w->v->memory_ignored = writes_much(&w->insn);
