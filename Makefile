@@ -164,4 +164,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | clean"
