@@ -96,8 +96,8 @@ silicon: $(BUILD)/silicon
 	$(BUILD)/silicon -n $(N) -s $(SEED) $(ARGS)
 $(BUILD)/silicon-helper: tests/silicon/helper.asm
 	@mkdir -p $(@D)
-	nasm -f bin -o $@ $<
-	@chmod +x $@
+	nasm -f bin -o $@.tmp $<
+	@chmod +x $@.tmp && mv $@.tmp $@ # may be running
 $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrace.a | $(BUILD)/silicon-helper
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SILICON_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper

@@ -382,10 +382,18 @@ void op_invlpg(struct cpu *c, const struct insn *i)
     mmu_invlpg(&c->mmu, (uint32_t)(c->st.seg[i->seg].base + insn_ea(c, i)));
 }
 
-/* CLFLUSH m8 -- 0F AE /7: faults like a byte load. */
+/* CLFLUSH m8 -- 0F AE /7: faults like a byte load, but takes an execute-only segment too. */
 void op_clflush(struct cpu *c, const struct insn *i)
 {
-    mem_read(c, i->seg, insn_ea(c, i), 1);
+    const struct cpu_seg *s = &c->st.seg[i->seg];
+    uint32_t ea = insn_ea(c, i);
+    if (attr_readable(s->attr)) {
+        mem_read(c, i->seg, ea, 1);
+        return;
+    }
+    if (!seg_limit_ok(s, ea, 1))
+        raise_gp(c, 0);
+    lin_read(c, (uint32_t)(s->base + ea), 1, c->st.cpl == 3);
 }
 
 static void write_edx_eax(struct cpu *c, uint64_t v)

@@ -949,6 +949,20 @@ static void arpl_writes_only_what_it_changes(void **state)
     assert_fault(f, VEC_GP, 0, CODE + 6);
 }
 
+/* SDM 2A CLFLUSH: "allowed to flush a linear address in an execute-only segment". */
+static void clflush_takes_an_execute_only_segment(void **state)
+{
+    struct fixture *f = *state;
+    enter_protected(f, 3);
+    f->cpu.model.features |= FEAT_CLFSH;
+    f->cpu.st.seg[SEG_CS].attr &= (uint16_t)~SEG_ATTR_WRITABLE;
+    CODE_BYTES(f, "\x2e\x0f\xae\x3d\x00\x70\x00\x00\x2e\xa0\x00\x70\x00\x00"); /* clflush, mov al, cs:[7000h] */
+    steps(f, 1);
+    assert_int_equal(eip(f), CODE + 8);
+    steps(f, 1);
+    assert_fault(f, VEC_GP, 0, CODE + 8);
+}
+
 /* SDM 3A 6.15 and table 6-7: pushes of a far call, packed BCD as ten-byte reals, environments by operand size. */
 static void misaligned_implicit_and_x87_operands_are_ac_in_ring_3(void **state)
 {
@@ -1115,6 +1129,7 @@ int main(void)
         T(selectors_are_queried_without_faults),
         T(arpl_raises_the_rpl_to_the_callers),
         T(arpl_writes_only_what_it_changes),
+        T(clflush_takes_an_execute_only_segment),
         T(misaligned_implicit_and_x87_operands_are_ac_in_ring_3),
         T(sysenter_and_sysexit_load_flat_segments),
         T(unknown_msrs_are_gp_and_known_ones_hold_their_value),

@@ -9,7 +9,7 @@
 
 #include "tests/silicon/watch.h"
 
-enum { INSNS_MAX = 8, EXIT_JUMP = 5 };
+enum { INSNS_MAX = 8, EXIT_MAX = 8 };
 
 struct fixup {
     uint8_t at, size; /* of a relative offset in the code; size 0: an absolute dword */
@@ -24,8 +24,11 @@ struct maker {
     uint8_t start[INSNS_MAX];
     struct fixup fixup[INSNS_MAX];
     int target_patch; /* index of a patch that is to hold a code address, or -1 */
+    bool code16;
+    unsigned exit_at;
     /* of the instruction being made */
     bool osize16, asize16;
+    int override; /* segment, or -1 */
 };
 
 static uint64_t rnd64(struct maker *m)
@@ -71,7 +74,29 @@ static uint16_t selector(struct maker *m)
 {
     static const uint16_t v[] = {0x2b, 0x2b, 0x2b, 0x2b, 0x23, 0x23, 0, 1, 2, 3, 0x28, 0x29, 0x20, 0x33, 0x18, 0x1b,
                                  0x10, 0x08, 0x80, 0xfff8, 0x04, 0x07, 0x2f, 0x84, 0xffff};
+    if (m->g && m->g->ldt && percent(m, 25))
+        return (uint16_t)(below(m, LDT_ENTRIES) << 3 | 4 | (percent(m, 80) ? 3 : below(m, 4)));
     return percent(m, 3) ? (uint16_t)rnd(m) : v[below(m, ARRAY_LEN(v))];
+}
+
+static uint32_t segment_base(const struct maker *m, unsigned seg)
+{
+    static const struct silicon_segment ldt[LDT_ENTRIES] = SILICON_LDT;
+    uint32_t selector = m->c->seg[seg];
+    return selector & 4 ? ldt[selector >> 3].base : 0;
+}
+
+/* Base of the segment that an operand addressed through `reg` lies in. */
+static uint32_t operand_base(const struct maker *m, unsigned reg)
+{
+    unsigned seg = reg == REG_ESP || reg == REG_EBP ? SEG_SS : SEG_DS;
+    return segment_base(m, m->override >= 0 ? (unsigned)m->override : seg);
+}
+
+/* The linear address of the top of the stack. */
+static uint32_t stack(const struct maker *m)
+{
+    return segment_base(m, SEG_SS) + m->c->gpr[REG_ESP];
 }
 
 /* Memory */
@@ -91,7 +116,7 @@ static uint32_t around(struct maker *m, uint32_t end, uint32_t len)
 
 static uint32_t address(struct maker *m, uint32_t len)
 {
-    uint32_t data = m->asize16 ? AT_LOW : AT_DATA, where = below(m, 100), a = len ? len : 1;
+    uint32_t data = m->asize16 && !segment_base(m, SEG_DS) ? AT_LOW : AT_DATA, where = below(m, 100), a = len ? len : 1;
     if (where < 64)
         return data + (below(m, 2 * PAGE - 64) & (percent(m, 60) ? ~(a & (0 - a)) + 1 : ~0u));
     if (where < 74)
@@ -105,7 +130,7 @@ static uint32_t address(struct maker *m, uint32_t len)
     if (where < 89)
         return around(m, data, a);
     if (where < 95 && !m->asize16)
-        return m->c->gpr[REG_ESP] + below(m, 64) - 32;
+        return stack(m) + below(m, 64) - 32;
     if (where < 98 && !m->asize16)
         return AT_CODE + below(m, 2 * PAGE);
     return rnd(m);
@@ -115,7 +140,7 @@ static uint32_t address(struct maker *m, uint32_t len)
 
 static void put(struct maker *m, uint32_t v, unsigned bytes)
 {
-    for (unsigned k = 0; k < bytes && m->n < CODE_MAX - EXIT_JUMP; k++)
+    for (unsigned k = 0; k < bytes && m->n < CODE_MAX - EXIT_MAX; k++)
         m->c->code[m->n++] = (uint8_t)(v >> 8 * k);
 }
 
@@ -136,9 +161,10 @@ static void put_memory16(struct maker *m, unsigned reg, uint32_t target)
     unsigned mod = below(m, 3), rm = below(m, 8);
     put(m, mod << 6 | reg << 3 | rm, 1);
     if (mod == 0 && rm == 6) {
-        put(m, target, 2);
+        put(m, target - operand_base(m, 8), 2);
         return;
     }
+    target -= operand_base(m, base[rm]);
     uint32_t disp = mod == 1 ? (uint32_t)(int32_t)(int8_t)value(m) : 0;
     uint32_t rest = index[rm] < 8 ? reg_value(m, index[rm]) : 0;
     if (mod < 2)
@@ -166,6 +192,7 @@ static void put_memory32(struct maker *m, unsigned reg, uint32_t target)
     uint32_t rest = index < 8 ? reg_value(m, index) << scale : 0;
     if (index < 8)
         m->pinned[index] = true;
+    target -= operand_base(m, mod == 0 && base == REG_EBP ? 8 : base);
     if (mod == 0 && base == REG_EBP) {
         put(m, target - rest, 4);
         return;
@@ -204,17 +231,22 @@ static void patch_target(struct maker *m, uint32_t addr)
     patch(m, addr, percent(m, 50) ? rnd(m) : AT_DATA);
 }
 
+static uint32_t code_selector(struct maker *m, uint32_t good)
+{
+    if (!percent(m, good))
+        return selector(m);
+    return percent(m, 50) ? m->c->seg[SEG_CS] : USER_CS;
+}
+
 static unsigned word_size(const struct maker *m) { return m->osize16 ? 2 : 4; }
 
 static void far_pointer(struct maker *m, uint32_t addr)
 {
     patch_target(m, addr);
-    patch(m, addr + word_size(m), percent(m, 70) ? USER_CS : selector(m));
+    patch(m, addr + word_size(m), code_selector(m, 70));
 }
 
 /* Set-up that single operations need to do something interesting. */
-
-static uint32_t stack(const struct maker *m) { return m->c->gpr[REG_ESP]; }
 
 static void setup_divide(struct maker *m, unsigned size, bool is_signed)
 {
@@ -231,14 +263,15 @@ static void setup_divide(struct maker *m, unsigned size, bool is_signed)
 static void setup_string(struct maker *m, const struct optable_entry *e, bool rep)
 {
     unsigned size = spec_type(e->spec[0]) == OPT_b ? 1 : word_size(m);
-    pin(m, REG_ESI, address(m, size));
-    pin(m, REG_EDI, percent(m, 20) ? reg_value(m, REG_ESI) + below(m, 16) - 8 : address(m, size));
+    uint32_t from = address(m, size), to = percent(m, 20) ? from + below(m, 16) - 8 : address(m, size);
+    pin(m, REG_ESI, from - operand_base(m, 8));
+    pin(m, REG_EDI, to - segment_base(m, SEG_ES));
     if (rep)
         pin(m, REG_ECX, percent(m, 80) ? below(m, 40) : percent(m, 50) ? below(m, 0x900) : value(m));
     if ((e->op == OP_SCAS || e->op == OP_CMPS) && percent(m, 50))
         for (unsigned k = 0; k < 3; k++) {
-            patch(m, reg_value(m, REG_EDI) + 4 * k, reg_value(m, REG_EAX));
-            patch(m, reg_value(m, REG_ESI) + 4 * k, reg_value(m, REG_EAX));
+            patch(m, to + 4 * k, reg_value(m, REG_EAX));
+            patch(m, from + 4 * k, reg_value(m, REG_EAX));
         }
 }
 
@@ -248,7 +281,7 @@ static void setup_return(struct maker *m, unsigned op)
     patch_target(m, stack(m));
     if (op == OP_RET)
         return;
-    patch(m, stack(m) + w, percent(m, 80) ? USER_CS : selector(m));
+    patch(m, stack(m) + w, code_selector(m, 80));
     if (op == OP_IRET)
         patch(m, stack(m) + 2 * w, rnd(m) & (percent(m, 90) ? ~0x4100u : ~0u));
 }
@@ -268,8 +301,8 @@ static void setup(struct maker *m, const struct optable_entry *e, bool rep)
     case OP_RET: case OP_RETF: case OP_IRET: setup_return(m, e->op); break;
     case OP_POPSEG: patch(m, stack(m), selector(m) | (rnd(m) & 0xffff0000u)); break;
     case OP_POPF: patch(m, stack(m), rnd(m) & (percent(m, 95) ? ~0x100u : ~0u)); break;
-    case OP_LEAVE: pin(m, REG_EBP, stack(m) + below(m, 128) - 32); break;
-    case OP_XLAT: pin(m, REG_EBX, address(m, 1) - (reg_value(m, REG_EAX) & 0xff)); break;
+    case OP_LEAVE: pin(m, REG_EBP, reg_value(m, REG_ESP) + below(m, 128) - 32); break;
+    case OP_XLAT: pin(m, REG_EBX, address(m, 1) - operand_base(m, 8) - (reg_value(m, REG_EAX) & 0xff)); break;
     case OP_SHLD: case OP_SHRD: case OP_ROL: case OP_ROR: case OP_RCL: case OP_RCR: case OP_SHL: case OP_SHR:
     case OP_SAR: case OP_SAL:
         if (percent(m, 80))
@@ -368,30 +401,41 @@ static void put_immediate(struct maker *m, const struct optable_entry *e, unsign
     case OPK_J: fix(m, spec_type(spec) == OPT_b ? 1 : w); break;
     case OPK_A:
         put(m, w == 4 ? AT_EXIT : rnd(m), w);
-        put(m, percent(m, 70) ? USER_CS : selector(m), 2);
+        put(m, code_selector(m, 70), 2);
         break;
-    case OPK_O: put(m, address(m, w), bytes); break;
+    case OPK_O: put(m, address(m, w) - operand_base(m, 8), bytes); break;
     default: break;
     }
 }
 
+static void put_size(struct maker *m, bool osize, bool asize)
+{
+    m->osize16 = m->code16 != osize;
+    m->asize16 = m->code16 != asize;
+    m->override = -1;
+}
+
 static void put_prefixes(struct maker *m, const struct optable_entry *e, bool memory, bool *rep)
 {
-    static const uint8_t segment[] = {0x26, 0x2e, 0x36, 0x3e, 0x26, 0x36, 0x64, 0x65};
+    static const uint8_t segment[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+    static const uint8_t number[] = {SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
     bool simd = e->op == OP_MMX || e->op == OP_SSE || (e->feature & (FEAT_SSE | FEAT_SSE2));
     bool branch = spec_kind(e->spec[0]) == OPK_J || e->op == OP_RET || e->op == OP_RETF || e->op == OP_IRET ||
                   e->op == OP_CALLI || e->op == OP_JMPI;
     uint8_t p[20];
     unsigned n = 0;
-    m->osize16 = !simd && percent(m, branch ? 2 : 20);
-    m->asize16 = percent(m, memory || (e->notes & N_REP) ? 15 : 2);
+    bool osize = !simd && percent(m, branch ? 2 : 20), asize = percent(m, memory || (e->notes & N_REP) ? 15 : 2);
+    put_size(m, osize, asize);
     *rep = false;
-    if (m->osize16)
+    if (osize)
         p[n++] = 0x66;
-    if (m->asize16)
+    if (asize)
         p[n++] = 0x67;
-    if (percent(m, 7))
-        p[n++] = segment[below(m, percent(m, 80) ? 6 : 8)];
+    if (percent(m, 10)) {
+        unsigned k = below(m, ARRAY_LEN(segment));
+        p[n++] = segment[k];
+        m->override = number[k];
+    }
     if (percent(m, e->notes & N_LOCK && memory ? 20 : 1))
         p[n++] = 0xf0;
     if ((e->notes & N_REP && percent(m, 60)) || (e->opcode < 0x100 && percent(m, 1))) {
@@ -400,7 +444,7 @@ static void put_prefixes(struct maker *m, const struct optable_entry *e, bool me
     }
     if (percent(m, 1) && !simd)
         for (unsigned k = below(m, 12); k > 0; k--)
-            p[n++] = below(m, 2) ? 0x3e : 0x26;
+            p[n++] = 0x3e;
     for (unsigned k = n; k > 1; k--) { /* in any order */
         unsigned j = below(m, k);
         uint8_t t = p[k - 1];
@@ -558,14 +602,14 @@ static void put_x87(struct maker *m)
         put(m, 0x9b, 1);
         return;
     }
-    m->asize16 = percent(m, 8);
-    m->osize16 = percent(m, opcode == 0xd9 || opcode == 0xdd ? 25 : 3);
+    bool asize = percent(m, 8), osize = percent(m, opcode == 0xd9 || opcode == 0xdd ? 25 : 3);
+    put_size(m, osize, asize);
     bool memory = percent(m, 45), environment = (opcode == 0xd9 || opcode == 0xdd) && (reg == 4 || reg == 6);
     if (environment && percent(m, 60))
         memory = false;
-    if (m->asize16)
+    if (asize)
         put(m, 0x67, 1);
-    if (m->osize16)
+    if (osize)
         put(m, 0x66, 1);
     put(m, opcode, 1);
     if (!memory) {
@@ -645,18 +689,36 @@ static uint32_t first_stack(struct maker *m)
     return percent(m, 50) ? AT_DATA + 2 * PAGE + below(m, 64) : rnd(m);
 }
 
+static void make_segments(struct maker *m)
+{
+    static const uint16_t data[] = {LDT_DATA, LDT_DATA, LDT_SMALL, LDT_DOWN, LDT_READONLY, LDT_CODE, USER_CS, 0, USER_DS};
+    static const uint8_t reg[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+    uint32_t *seg = m->c->seg;
+    seg[SEG_CS] = USER_CS;
+    seg[SEG_ES] = seg[SEG_SS] = seg[SEG_DS] = USER_DS;
+    seg[SEG_FS] = seg[SEG_GS] = percent(m, 50) ? USER_DS : 0;
+    if (!m->g->ldt || !percent(m, 25))
+        return;
+    for (unsigned k = 0; k < ARRAY_LEN(reg); k++)
+        if (percent(m, 60))
+            seg[reg[k]] = data[below(m, ARRAY_LEN(data))];
+    if (percent(m, 30))
+        seg[SEG_SS] = percent(m, 80) ? LDT_STACK16 : LDT_DATA;
+    if (percent(m, 30))
+        seg[SEG_CS] = percent(m, 60) ? LDT_CODE16 : LDT_CODE;
+    m->code16 = seg[SEG_CS] == LDT_CODE16;
+}
+
 static void make_state(struct maker *m)
 {
     struct silicon_case *c = m->c;
     for (unsigned r = 0; r < 8; r++)
         c->gpr[r] = percent(m, 75) ? value(m) : AT_DATA + below(m, 2 * PAGE);
-    c->gpr[REG_ESP] = first_stack(m);
+    make_segments(m);
+    c->gpr[REG_ESP] = first_stack(m) - segment_base(m, SEG_SS);
     m->pinned[REG_ESP] = true;
     c->eflags = (rnd(m) & 0x8d5) | 0x202 | (percent(m, 15) ? 0x400 : 0) | (percent(m, 6) ? 1u << 18 : 0) |
                 (percent(m, 2) ? 1u << 14 : 0) | (percent(m, 10) ? 1u << 21 : 0);
-    c->seg[SEG_CS] = USER_CS;
-    c->seg[SEG_ES] = c->seg[SEG_SS] = c->seg[SEG_DS] = USER_DS;
-    c->seg[SEG_FS] = c->seg[SEG_GS] = 0;
     make_fx(m, c->fx);
     if (m->g->sse)
         make_sse(m, c->fx);
@@ -673,7 +735,7 @@ static void put_noise(struct maker *m)
 static void put_instruction(struct maker *m)
 {
     uint32_t kind = below(m, 100);
-    m->osize16 = m->asize16 = false;
+    put_size(m, false, false);
     if (kind < 22)
         put_x87(m);
     else if (kind < (m->g->sse ? 50u : 34u) && m->g->nsimd)
@@ -700,21 +762,32 @@ static void place(struct maker *m)
         at = WORK_CODE + 2 * PAGE - 1 - below(m, m->n);
     c->code_at = at;
     c->code_len = m->n < 2 * PAGE - at ? m->n : 2 * PAGE - at;
-    c->eip = AT_CODE + at - WORK_CODE;
+    c->eip = AT_CODE + at - WORK_CODE - segment_base(m, SEG_CS);
 }
 
 static void put_exit(struct maker *m)
 {
-    static const uint8_t none[EXIT_JUMP] = {0xe9, 0, 0, 0, 0};
-    memcpy(m->c->code + m->n, none, EXIT_JUMP);
-    m->n += EXIT_JUMP;
+    uint8_t *p = m->c->code + m->n;
+    m->exit_at = m->n;
+    if (m->c->seg[SEG_CS] == USER_CS) {
+        *p = 0xe9;
+        m->n += 5;
+        return;
+    }
+    if (m->code16)
+        *p++ = 0x66;
+    *p = 0xea;
+    store(p + 1, AT_EXIT, 4);
+    store(p + 5, USER_CS, 2);
+    m->n += m->code16 ? 8 : 7;
 }
 
 static void link_code(struct maker *m)
 {
     struct silicon_case *c = m->c;
-    unsigned exit = m->n - EXIT_JUMP;
-    store(c->code + exit + 1, AT_EXIT - (c->eip + m->n), 4);
+    unsigned exit = m->exit_at;
+    if (c->seg[SEG_CS] == USER_CS)
+        store(c->code + exit + 1, AT_EXIT - (c->eip + m->n), 4);
     for (unsigned k = 0; k < m->nfixups; k++) {
         struct fixup f = m->fixup[k];
         unsigned end = f.at + f.size, to = exit;
@@ -729,7 +802,7 @@ static void link_code(struct maker *m)
             store(c->code + f.at, to - end, f.size);
     }
     if (m->target_patch >= 0 && (uint32_t)m->target_patch < c->npatch)
-        c->patch[m->target_patch].value = percent(m, 70) ? c->eip + exit : AT_EXIT;
+        c->patch[m->target_patch].value = percent(m, 70) || c->seg[SEG_CS] != USER_CS ? c->eip + exit : AT_EXIT;
 }
 
 void gen_case(const struct gen *g, uint64_t seed, unsigned index, struct silicon_case *out)
@@ -790,10 +863,11 @@ static void add_form(struct gen *g, const struct optable_entry *e, unsigned opco
         g->integer[g->nint++] = f;
 }
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low)
+void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt)
 {
     memset(g, 0, sizeof(*g));
     g->low = low;
+    g->ldt = ldt;
     g->sse = (model->features & FEAT_SSE) != 0;
     for (unsigned n = 0; n < 512; n++) {
         unsigned opcode = n < 256 ? n : 0x0f00 | (n & 0xff);

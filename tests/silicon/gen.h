@@ -16,15 +16,14 @@ struct gen_form {
 };
 
 struct gen {
-    uint64_t level_features;
     bool low; /* AT_LOW is mapped */
+    bool ldt; /* the segments of SILICON_LDT are there */
     struct gen_form integer[1024], simd[1024];
     unsigned nint, nsimd;
-    unsigned mmx_forms;
     bool sse;
 };
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low);
+void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt);
 void gen_image(uint64_t seed, uint8_t *image);                        /* WORK_SIZE bytes */
 void gen_case(const struct gen *g, uint64_t seed, unsigned index, struct silicon_case *out);
 

@@ -15,7 +15,7 @@ enum {
     PDPT = 0x40000, PD = 0x41000, PT = 0x45000, STEPS = 300,
 };
 #define SYSTEM GUEST_SYSTEM
-enum { GDT = 0, IDT = PAGE, TSS = 2 * PAGE, RING0_STACK = 3 * PAGE - 16, HANDLERS = GUEST_HANDLERS, GDT_ENTRIES = 16 };
+enum { GDT = 0, LDT = 0x400, IDT = PAGE, TSS = 2 * PAGE, RING0_STACK = 3 * PAGE - 16, HANDLERS = GUEST_HANDLERS, GDT_ENTRIES = 16 };
 
 struct guest {
     struct cpu cpu;
@@ -107,7 +107,21 @@ static void make_tables(struct guest *g)
     put32(g, TABLES + TSS + 0x64, 0x68u << 16); /* no I/O permission map */
 }
 
-static void make_state(struct guest *g)
+/* As the kernel makes them of struct user_desc: accessed, DPL 3, AVL set, byte granularity. */
+static void make_ldt(struct guest *g)
+{
+    static const struct silicon_segment ldt[LDT_ENTRIES] = SILICON_LDT;
+    for (unsigned n = 0; n < LDT_ENTRIES; n++) {
+        const struct silicon_segment *s = &ldt[n];
+        uint32_t type = (s->readonly ? 0u : 2u) | (uint32_t)s->contents << 2 | 1;
+        uint32_t attr = type | 0x70 | (s->absent ? 0 : 0x80) | 0x1000 | (s->wide ? 0x4000u : 0);
+        put32(g, TABLES + LDT + 8 * n, s->base << 16 | (s->limit & 0xffff));
+        put32(g, TABLES + LDT + 8 * n + 4, (s->base & 0xff000000u) | (s->base >> 16 & 0xff) | attr << 8 |
+                                               (s->limit & 0xf0000));
+    }
+}
+
+static void make_state(struct guest *g, bool ldt)
 {
     struct cpu_state *st = &g->cpu.st;
     for (unsigned s = 0; s < 6; s++)
@@ -115,6 +129,8 @@ static void make_state(struct guest *g)
     g->user[SEG_CS] = (struct cpu_seg){.limit = 0xffffffffu, .selector = USER_CS, .attr = 0xc0fb};
     g->user[SEG_FS] = g->user[SEG_GS] = (struct cpu_seg){.base = 0};
     st->seg[SEG_LDTR] = (struct cpu_seg){.base = 0};
+    if (ldt)
+        st->seg[SEG_LDTR] = (struct cpu_seg){.base = SYSTEM + LDT, .limit = 8 * LDT_ENTRIES - 1, .selector = 0x50, .attr = 0x82};
     st->seg[SEG_TR] = (struct cpu_seg){.base = SYSTEM + TSS, .limit = 0x67, .selector = 0x40, .attr = 0x8b};
     st->gdtr.base = SYSTEM + GDT;
     st->gdtr.limit = 8 * GDT_ENTRIES - 1;
@@ -130,7 +146,7 @@ static void make_state(struct guest *g)
     cpu_state_changed(&g->cpu);
 }
 
-struct guest *guest_new(const char *model, enum cpu_core core, bool low, const uint8_t *base)
+struct guest *guest_new(const char *model, enum cpu_core core, bool low, bool ldt, const uint8_t *base)
 {
     struct guest *g = calloc(1, sizeof(*g));
     struct error err = {""};
@@ -148,7 +164,9 @@ struct guest *guest_new(const char *model, enum cpu_core core, bool low, const u
         goto fail;
     make_pages(g, low);
     make_tables(g);
-    make_state(g);
+    if (ldt)
+        make_ldt(g);
+    make_state(g, ldt);
     watch_init(&g->watch, &g->cpu);
     guest_set_base(g, base);
     return g;
@@ -232,6 +250,21 @@ static void store_fx(const struct cpu *c, uint8_t *fx)
     store_le(fx + 24, c->st.mxcsr, 4);
 }
 
+/* The hidden part of a selector that the generator gives out: flat, null, or of the LDT. */
+static void load_segment(struct guest *g, unsigned s, uint32_t selector)
+{
+    struct cpu_seg *seg = &g->cpu.st.seg[s];
+    if (!(selector & 4)) {
+        *seg = g->user[selector == 0 ? SEG_FS : selector == USER_CS ? SEG_CS : SEG_DS];
+        return;
+    }
+    const uint8_t *d = g->ram->host + TABLES + LDT + (selector & ~7u);
+    uint32_t low = le32(d), high = le32(d + 4);
+    *seg = (struct cpu_seg){.base = low >> 16 | (high & 0xff) << 16 | (high & 0xff000000u),
+                            .limit = (low & 0xffff) | (high & 0xf0000), .selector = (uint16_t)selector,
+                            .attr = (uint16_t)(high >> 8 & 0xf0ff)};
+}
+
 static void load(struct guest *g, const struct silicon_case *in)
 {
     struct cpu *c = &g->cpu;
@@ -241,7 +274,8 @@ static void load(struct guest *g, const struct silicon_case *in)
         put32(g, WORK + in->patch[k].at, in->patch[k].value);
     for (unsigned r = 0; r < 8; r++)
         st->gpr[r] = in->gpr[r];
-    memcpy(st->seg, g->user, sizeof(g->user));
+    for (unsigned s = 0; s < 6; s++)
+        load_segment(g, s, in->seg[s]);
     st->eip = in->eip;
     st->eflags = in->eflags | FLAG_IF | FLAG_ONE;
     st->halted = st->shutdown = st->inhibit = 0;
@@ -276,7 +310,7 @@ static void read_frame(struct guest *g, struct silicon_result *out)
     out->gpr[REG_ESP] = le32(f + 12);
     out->seg[SEG_SS] = (uint16_t)le32(f + 16);
     out->cr2 = (uint32_t)st->cr2;
-    if (out->vector == VEC_PF && out->eip == AT_EXIT) { /* there is nothing: a case comes to its end there */
+    if (out->vector == VEC_PF && out->eip == AT_EXIT && out->cr2 == AT_EXIT) { /* there is nothing: a case comes to its end there */
         out->vector = VECTOR_NONE;
         out->error = out->cr2 = 0;
         out->eflags &= ~(uint32_t)FLAG_RF;

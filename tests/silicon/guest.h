@@ -25,7 +25,7 @@ struct guest_verdict {
     bool x87_near; /* registers within some units in the last place */
 };
 
-struct guest *guest_new(const char *model, enum cpu_core core, bool low, const uint8_t *base);
+struct guest *guest_new(const char *model, enum cpu_core core, bool low, bool ldt, const uint8_t *base);
 void guest_free(struct guest *g);
 const struct cpu_model *guest_model(const struct guest *g);
 

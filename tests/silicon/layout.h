@@ -32,6 +32,33 @@ enum {
 /* Selectors of Linux's 32-bit programs. */
 enum { USER_CS = 0x23, USER_DS = 0x2b };
 
+/* The LDT that the helper makes of this list (modify_ldt) and our kernel likewise: entry 0 and on. */
+enum {
+    LDT_DATA = 0x07,        /* read, write, 32 bits */
+    LDT_SMALL = 0x0f,       /* a part of it, to the byte */
+    LDT_DOWN = 0x17,        /* expand-down, from its second page on */
+    LDT_READONLY = 0x1f,
+    LDT_CODE = 0x27,        /* readable */
+    LDT_CODE16 = 0x2f,      /* execute-only, 16 bits */
+    LDT_ABSENT = 0x37,      /* data, not present */
+    LDT_STACK16 = 0x3f,     /* 16 bits */
+    LDT_ENTRIES = 8,
+};
+
+/* Contents as modify_ldt has them: 0 data, 1 expand-down, 2 code. */
+struct silicon_segment {
+    uint32_t base, limit;
+    uint8_t wide, contents, readonly, absent;
+};
+
+#define SILICON_LDT                                                                                \
+    {                                                                                              \
+        {AT_DATA, 0x2fff, 1, 0, 0, 0}, {AT_DATA + 0x804, 0x7fe, 1, 0, 0, 0},                       \
+        {AT_DATA, 0xfff, 1, 1, 0, 0}, {AT_DATA, 0x1fff, 1, 0, 1, 0},                               \
+        {AT_CODE, 0x1fff, 1, 2, 0, 0}, {AT_CODE, 0x1fff, 0, 2, 1, 0},                              \
+        {AT_DATA, 0xffff, 1, 0, 0, 1}, {AT_STACK, 0xfff, 0, 0, 0, 0},                              \
+    }
+
 enum { CODE_MAX = 128, PATCHES = 12, MASKS = 2, BATCH = 2048, FX_SIZE = 512 };
 
 /* Vectors beside the processor's. */

@@ -58,7 +58,8 @@ const char *native_start(struct native *n, const char *helper)
         native_stop(n);
         return "the host's kernel does not run the 32-bit helper";
     }
-    n->low = hello == 'L';
+    n->low = hello & 1;
+    n->ldt = hello >> 1 & 1;
     return NULL;
 }
 

@@ -10,6 +10,7 @@ struct native {
     struct silicon_shared *shared;
     int pid, to, from;
     bool low; /* the low addresses for 16-bit addressing could be mapped */
+    bool ldt; /* the segments of SILICON_LDT are there */
 };
 
 /* NULL: started; else why not (wrong host, no 32-bit programs). */

@@ -153,7 +153,7 @@ static void print_code(FILE *f, const struct silicon_case *c)
 {
     for (unsigned at = 0; at < c->code_len;) {
         char text[128];
-        unsigned n = disasm(c->code + at, c->code_len - at, true, c->eip + at, text, sizeof(text));
+        unsigned n = disasm(c->code + at, c->code_len - at, c->seg[SEG_CS] != LDT_CODE16, c->eip + at, text, sizeof(text));
         fprintf(f, "    %08x ", c->eip + at);
         for (unsigned k = 0; k < n; k++)
             fprintf(f, "%02x", c->code[at + k]);
@@ -226,7 +226,7 @@ static void print_brief(const struct runner *r, const struct batch *b, unsigned 
             b->info[k].reference.vector, (unsigned long long)b->seed, b->info[k].index);
     for (unsigned at = 0; at < c->code_len;) {
         char text[128];
-        at += disasm(c->code + at, c->code_len - at, true, c->eip + at, text, sizeof(text));
+        at += disasm(c->code + at, c->code_len - at, c->seg[SEG_CS] != LDT_CODE16, c->eip + at, text, sizeof(text));
         if (at < c->code_len)
             fprintf(r->to, " %s;", text);
     }
@@ -283,11 +283,22 @@ static void make_batch(struct runner *r, struct batch *b, uint64_t seed, uint64_
             add_case(r, b, k);
 }
 
+/* With another stack segment than the flat one the helper's exit faults at its first instruction. */
+static void normalize(struct silicon_result *host)
+{
+    if (host->eip != AT_EXIT || host->vector < VEC_SS || host->vector > VEC_PF)
+        return;
+    host->vector = VECTOR_NONE;
+    host->error = 0;
+    host->eflags &= ~(uint32_t)FLAG_RF;
+}
+
 static void compare_batch(struct runner *r, struct batch *b)
 {
     for (unsigned k = 0; k < b->count; k++) {
-        const struct silicon_result *host = &b->buffer->slot[k].out;
+        struct silicon_result *host = &b->buffer->slot[k].out;
         const struct slot_info *i = &b->info[k];
+        normalize(host);
         const char *what = compare(r, host, &i->reference, &i->verdict);
         if (!what && r->fast)
             what = compare(r, host, &i->fast, &i->verdict);
@@ -360,10 +371,10 @@ const char *silicon_run(const struct silicon_options *o, FILE *to, struct silico
     }
     for (unsigned n = 0; n < 2; n++)
         r->batch[n].buffer = &r->native.shared->buffer[n];
-    r->guest = guest_new(o->model, CORE_REFERENCE, r->native.low, r->batch[0].buffer->base);
+    r->guest = guest_new(o->model, CORE_REFERENCE, r->native.low, r->native.ldt, r->batch[0].buffer->base);
     if (o->fast)
-        r->fast = guest_new(o->model, CORE_FAST, r->native.low, r->batch[0].buffer->base);
-    gen_init(&r->gen, guest_model(r->guest), r->native.low);
+        r->fast = guest_new(o->model, CORE_FAST, r->native.low, r->native.ldt, r->batch[0].buffer->base);
+    gen_init(&r->gen, guest_model(r->guest), r->native.low, r->native.ldt);
     if (!run_batches(r))
         why = "the helper died";
     if (o->statistics)

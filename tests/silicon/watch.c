@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cpu/exec.h"
+#include "cpu/desc.h"
 #include "cpu/fpu.h"
 #include "cpu/optable.h"
 
@@ -136,27 +136,33 @@ static bool is_foreign_selector(unsigned selector)
     return at >= 0x40 && at < 0x80; /* TSS, LDT, TLS, CPU number of the host's kernel */
 }
 
+static uint32_t operand_address(const struct watch *w)
+{
+    return (uint32_t)w->c->st.seg[w->insn.seg].base + insn_ea(w->c, &w->insn);
+}
+
 /* LAR, LSL, VERR, VERW of the host's own system segments. */
 static bool asks_for_foreign_selector(const struct watch *w)
 {
     const struct insn *i = &w->insn;
     unsigned reg = i->op == OP_VERR || i->op == OP_VERW ? i->dst : i->src;
-    uint32_t at, selector;
+    uint32_t at, selector, addr = operand_address(w);
     if (i->modrm >= 0xc0)
         return is_foreign_selector((unsigned)w->c->st.gpr[reg] & 0xffff);
     uint8_t bytes[2];
-    if (!work_offset(insn_ea(w->c, i), 2, &at) || !cpu_peek(w->c, insn_ea(w->c, i), bytes, 2))
+    if (!work_offset(addr, 2, &at) || !cpu_peek(w->c, addr, bytes, 2))
         return false;
     selector = bytes[0] | (uint32_t)bytes[1] << 8;
     return is_foreign_selector(selector);
 }
 
 /* Whether the case can read there without a fault. */
-static bool readable(const struct watch *w, unsigned seg, uint32_t addr, unsigned len)
+static bool readable(const struct watch *w, unsigned seg, uint32_t offset, unsigned len)
 {
-    uint32_t at;
+    const struct cpu_seg *s = &w->c->st.seg[seg];
+    uint32_t addr = (uint32_t)s->base + offset, at;
     bool aligned = !(w->c->st.eflags & FLAG_AC) || addr % len == 0;
-    return (w->c->st.seg[seg].selector & ~3) != 0 && aligned && work_offset(addr, len, &at);
+    return (s->selector & ~3) != 0 && aligned && seg_limit_ok(s, offset, len) && work_offset(addr, len, &at);
 }
 
 static bool compares_missing(const struct watch *w)
@@ -169,11 +175,32 @@ static bool compares_missing(const struct watch *w)
 
 static bool stack_missing(const struct watch *w, unsigned words, uint32_t offset)
 {
-    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + offset;
+    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + offset, mask = stack32(w->c) ? 0xffffffffu : 0xffff;
     for (unsigned k = 0; k < words; k++)
-        if (!readable(w, SEG_SS, sp + k * w->insn.size, w->insn.size))
+        if (!readable(w, SEG_SS, (sp + k * w->insn.size) & mask, w->insn.size))
             return true;
     return false;
+}
+
+static bool push_faults(const struct watch *w)
+{
+    uint32_t at = 0, sp = (uint32_t)(w->c->st.gpr[REG_ESP] - w->insn.size) & (stack32(w->c) ? 0xffffffffu : 0xffff);
+    (void)work_offset((uint32_t)w->c->st.seg[SEG_SS].base + sp, 1, &at);
+    (void)work_offset((uint32_t)w->c->st.seg[SEG_SS].base + sp + w->insn.size - 1, 1, &at);
+    return stack_missing(w, 1, 0u - w->insn.size) || (at >= WORK_READONLY && at < WORK_STACK);
+}
+
+/* Is the far transfer's selector, where it can be read, that of 64-bit code? */
+static bool goes_to_64_bits(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] & (stack32(w->c) ? 0xffffffffu : 0xffff);
+    uint8_t s[2] = {(uint8_t)i->imm2, (uint8_t)(i->imm2 >> 8)};
+    if (i->op == OP_RETF || i->op == OP_IRET)
+        (void)cpu_peek(w->c, (uint32_t)w->c->st.seg[SEG_SS].base + sp + i->size, s, 2);
+    else if (i->op != OP_CALLF && i->op != OP_JMPF)
+        (void)cpu_peek(w->c, operand_address(w) + i->size, s, 2);
+    return (s[0] & 0xfc) == 0x30 && s[1] == 0;
 }
 
 /* AMD's processors read the SS:ESP of an outer level before they look at the CS that tells whether there is one. */
@@ -186,11 +213,19 @@ static const char *refuse_system(const struct watch *w)
 {
     const struct insn *i = &w->insn;
     unsigned reg = i->modrm >> 3 & 7;
+    bool far = i->op == OP_CALLF || i->op == OP_CALLFI || i->op == OP_JMPF || i->op == OP_JMPFI || i->op == OP_RETF ||
+               i->op == OP_IRET;
+    if (far && goes_to_64_bits(w))
+        return "64-bit code";
     switch (i->op) {
     case OP_INT: return i->imm == 0x80 ? "system call" : NULL;
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: return "UMIP";
     case OP_RDTSC: case OP_RDPMC: case OP_CPUID: return "tells the processor";
     case OP_SYSENTER: case OP_SYSEXIT: return "system call";
+    case OP_CALL: case OP_CALLI:
+        if (w->c->st.seg[SEG_CS].limit != 0xffffffffu && push_faults(w))
+            return "CALL beyond the limit without a stack: which fault";
+        return NULL;
     case OP_INT1: return "INT1: hypervisors report another EIP";
     case OP_CMPS: return compares_missing(w) ? "CMPS: which operand is found missing" : NULL;
     case OP_LOOPZ: case OP_LOOPNZ: return i->rep ? "REP LOOPcc: AMD lets the prefix choose the condition" : NULL;
@@ -264,7 +299,7 @@ static void mask(struct watch *w, uint32_t addr, uint32_t len)
 static void watch_environment(struct watch *w)
 {
     const struct insn *i = &w->insn;
-    uint32_t ea = insn_ea(w->c, i);
+    uint32_t ea = operand_address(w);
     w->env_stored = true;
     if (i->size == 2)
         mask(w, ea + 6, 8);
@@ -275,7 +310,7 @@ static void watch_environment(struct watch *w)
 static bool bcd_is_valid(const struct watch *w)
 {
     uint8_t b[9];
-    if (!cpu_peek(w->c, insn_ea(w->c, &w->insn), b, 9))
+    if (!cpu_peek(w->c, operand_address(w), b, 9))
         return true;
     for (unsigned k = 0; k < 9; k++)
         if ((b[k] & 15) > 9 || b[k] >> 4 > 9)
@@ -352,13 +387,15 @@ static bool fetch(struct watch *w)
     struct cpu *c = w->c;
     uint32_t off;
     w->eip = (uint32_t)c->st.eip;
-    off = w->eip - AT_CODE;
+    w->at = (uint32_t)(c->st.seg[SEG_CS].base + c->st.eip);
+    off = w->at - AT_CODE;
     if (off >= 2 * PAGE)
         return false;
     w->nbytes = 2 * PAGE - off < sizeof(w->bytes) ? 2 * PAGE - off : (unsigned)sizeof(w->bytes);
-    if (!cpu_peek(c, w->eip, w->bytes, w->nbytes))
+    if (!cpu_peek(c, w->at, w->bytes, w->nbytes))
         return false;
-    w->have_insn = decode(w->bytes, w->nbytes, DECODE_CODE32, c->model.level, c->model.features, &w->insn) != 0;
+    w->have_insn = decode(w->bytes, w->nbytes, code32(c) ? DECODE_CODE32 : 0, c->model.level, c->model.features,
+                          &w->insn) != 0;
     if (!w->have_insn && w->insn.opcode == 0x0fb9)
         w->v->skip = "UD1: whether it has ModRM";
     return w->have_insn;
@@ -366,6 +403,8 @@ static bool fetch(struct watch *w)
 
 static bool is_exit_jump(const struct watch *w)
 {
+    if (w->insn.op == OP_JMPF)
+        return w->insn.imm == AT_EXIT;
     return w->insn.op == OP_JMP && (uint32_t)(w->c->st.eip + w->insn.len + w->insn.imm) == AT_EXIT;
 }
 
@@ -374,7 +413,7 @@ void watch_before(struct watch *w)
     struct cpu *c = w->c;
     uint32_t eip = (uint32_t)c->st.eip;
     w->have_insn = false;
-    if (eip - AT_HELPER < HELPER_SIZE && eip != AT_EXIT) {
+    if ((uint32_t)c->st.seg[SEG_CS].base + eip - AT_HELPER < HELPER_SIZE && eip != AT_EXIT) {
         w->v->skip = "jumps into the helper";
         return;
     }
@@ -435,7 +474,7 @@ static const char *odd_segments(const struct cpu *c)
 static bool rep_overwrote_itself(const struct watch *w)
 {
     uint8_t now[sizeof(w->bytes)];
-    return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->eip, now, w->nbytes) &&
+    return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->at, now, w->nbytes) &&
            memcmp(now, w->bytes, w->nbytes) != 0;
 }
 

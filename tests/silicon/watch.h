@@ -16,7 +16,7 @@ struct watch {
     struct guest_verdict *v;
     struct insn insn;  /* the instruction about to run */
     bool have_insn;
-    uint32_t eip; /* where it is */
+    uint32_t eip, at; /* where it is; linear */
     uint8_t bytes[15];
     unsigned nbytes;
     bool env_stored;   /* the last x87 pointers went to memory */
