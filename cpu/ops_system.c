@@ -387,7 +387,7 @@ void op_clflush(struct cpu *c, const struct insn *i)
 {
     const struct cpu_seg *s = &c->st.seg[i->seg];
     uint32_t ea = insn_ea(c, i);
-    if (attr_readable(s->attr)) {
+    if (!attr_code(s->attr) || attr_readable(s->attr)) {
         mem_read(c, i->seg, ea, 1);
         return;
     }

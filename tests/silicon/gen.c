@@ -332,6 +332,8 @@ static void setup_memory(struct maker *m, const struct optable_entry *e, uint32_
             patch(m, at + 4, reg_value(m, REG_EDX));
         }
         break;
+    case OP_LDMXCSR: patch(m, at, percent(m, 90) ? 0x1f80 ^ (rnd(m) & 0xffff & ~(rnd(m) & 0x1f80)) : value(m)); break;
+    case OP_FXRSTOR: patch(m, at + 24, 0x1f80 ^ (rnd(m) & 0x607f)); break;
     case OP_BOUND:
         patch(m, at, value(m));
         patch(m, at + word_size(m), value(m));
@@ -374,6 +376,7 @@ static unsigned operand_bytes(const struct maker *m, unsigned spec)
     case OPT_d: case OPT_ss: return 4;
     case OPT_q: case OPT_sd: return 8;
     case OPT_o: return 16;
+    case OPT_NONE: return 512; /* FXSAVE, or only an address */
     case OPT_p: case OPT_s: return word_size(m) + 2;
     case OPT_a: return 2 * word_size(m);
     default: return word_size(m);

@@ -209,6 +209,12 @@ static bool outer_stack_missing(const struct watch *w)
     return stack_missing(w, 2, 0) || stack_missing(w, 2, 2 * w->insn.size + w->insn.imm);
 }
 
+static bool sets_misaligned_mode(const struct watch *w, uint32_t at)
+{
+    uint8_t b[4];
+    return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && (b[2] & 2);
+}
+
 static const char *refuse_system(const struct watch *w)
 {
     const struct insn *i = &w->insn;
@@ -239,7 +245,13 @@ static const char *refuse_system(const struct watch *w)
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
-    case OP_FXSAVE: case OP_FXRSTOR: return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
+    case OP_FXSAVE: return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
+    case OP_FXRSTOR:
+        if (!(w->c->model.features & FEAT_SSE))
+            return "FXSAVE with SSE";
+        return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
+    case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
+    case OP_SSE: return i->opcode == 0x0f52 || i->opcode == 0x0f53 ? "RCPPS, RSQRTPS: own tables" : NULL;
     case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
     default: return NULL;
@@ -305,6 +317,15 @@ static void watch_environment(struct watch *w)
         mask(w, ea + 6, 8);
     else
         mask(w, ea + 12, 16);
+}
+
+/* The same pointers in FXSAVE's format, and MXCSR_MASK, which tells the processor. */
+static void watch_fxsave(struct watch *w)
+{
+    uint32_t ea = operand_address(w);
+    w->env_stored = true;
+    mask(w, ea + 6, 18);
+    mask(w, ea + 28, 4);
 }
 
 static bool bcd_is_valid(const struct watch *w)
@@ -433,6 +454,8 @@ void watch_before(struct watch *w)
         w->v->skip = watch_esc(w);
     if (!w->v->skip && w->v->x87_near && (w->insn.op == OP_WAIT || w->insn.op == OP_MMX || w->insn.op == OP_SSE))
         w->v->skip = "x87 after an approximate result";
+    if (!w->v->skip && w->insn.op == OP_FXSAVE)
+        watch_fxsave(w);
     if (!w->v->skip)
         flags_of(w, e);
 }
