@@ -274,8 +274,8 @@ wait_command:
         int 0x80
         cmp eax, 8
         jne quit
-        mov eax, 104                    ; setitimer(ITIMER_VIRTUAL): the batch's time
-        mov ebx, 1
+        mov eax, 104                    ; setitimer(ITIMER_PROF): the batch's time, the kernel's for it too
+        mov ebx, 2
         mov ecx, itimer
         xor edx, edx
         int 0x80
@@ -372,7 +372,7 @@ start:
         jz .signals_set
         movzx ebx, al
         mov ecx, action
-        cmp al, 26
+        cmp al, 27
         jne .set
         mov dword [action], timeout
 .set:   xor edx, edx
@@ -401,12 +401,12 @@ fail:   mov eax, 1
         mov ebx, 1
         int 0x80
 
-signals: db 4, 5, 7, 8, 11, 26, 0       ; ILL TRAP BUS FPE SEGV VTALRM
+signals: db 4, 5, 7, 8, 11, 27, 0       ; ILL TRAP BUS FPE SEGV PROF
 
         align 8
 action: dd handler, 0x4c000000, handler, 0, 0  ; SA_NODEFER | SA_ONSTACK | SA_RESTORER
 altstack: dd signal_stack, 0, 0x4000
-itimer: dd 0, 0, 5, 0                   ; 5 s, once
+itimer: dd 1, 0, 3, 0                   ; after 3 s, then every second
 ; Only write, read, setitimer, exit; anything else is answered with ENOSYS.
 filter_program: dw (filter_end - filter) / 8, 0
         dd filter
