@@ -55,7 +55,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: silicon all run check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -87,6 +87,24 @@ $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 $(BUILD)/sst: tests/cpu/sst_main.c $(BUILD)/obj/tests/lib/sst.o $(BUILD)/libretrace.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# The host's silicon against ours (docs/SILICON.md); the helper is a 32-bit program of its own.
+SILICON_OBJ := $(patsubst %,$(BUILD)/obj/tests/silicon/%.o,silicon gen guest watch native)
+SILICON_FLAGS := -DSILICON_HELPER='"$(abspath $(BUILD))/silicon-helper"' -DSILICON_MODEL='"pentium4,+nx"'
+N ?= 1000000
+SEED ?= 0
+silicon: $(BUILD)/silicon
+	$(BUILD)/silicon -n $(N) -s $(SEED) $(ARGS)
+$(BUILD)/silicon-helper: tests/silicon/helper.asm
+	@mkdir -p $(@D)
+	nasm -f bin -o $@.tmp $<
+	@chmod +x $@.tmp && mv $@.tmp $@ # may be running
+$(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrace.a | $(BUILD)/silicon-helper
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(SILICON_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
+$(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/libretrace.a $(LIBS)
+$(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)
+
+-include $(SILICON_OBJ:.o=.d)
 -include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(TEST_BIN))
 
 # --- our ROMs and boot images, assembled from NASM sources ---
@@ -146,4 +164,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | clean"

@@ -85,7 +85,7 @@ laddr seg_linear(struct cpu *c, unsigned seg, uint32_t offset, unsigned size, bo
 /* Linear memory */
 
 /* #AC at CPL 3 with CR0.AM and EFLAGS.AC (SDM 3A 6.15); MMX and larger operands check 8 bytes. */
-static void check_alignment(struct cpu *c, laddr addr, unsigned size)
+void lin_check_alignment(struct cpu *c, laddr addr, unsigned size)
 {
     bool on = c->st.cpl == 3 && (c->st.cr0 & CR0_AM) && (c->st.eflags & FLAG_AC);
     if (UNLIKELY(on) && (addr & (size - 1)) != 0)
@@ -129,7 +129,7 @@ uint64_t mem_read(struct cpu *c, unsigned seg, uint32_t offset, unsigned size)
     if (UNLIKELY(splits(c, seg, offset, size)))
         return read_split(c, seg, offset, size);
     laddr addr = seg_linear(c, seg, offset, size, false);
-    check_alignment(c, addr, size);
+    lin_check_alignment(c, addr, size);
     if (UNLIKELY(!mmu_read(&c->mmu, addr, size, c->mmu.user, &v)))
         raise_page_fault(c);
     watch(c, addr, size, false);
@@ -143,7 +143,7 @@ void mem_write(struct cpu *c, unsigned seg, uint32_t offset, unsigned size, uint
         return;
     }
     laddr addr = seg_linear(c, seg, offset, size, true);
-    check_alignment(c, addr, size);
+    lin_check_alignment(c, addr, size);
     if (UNLIKELY(!mmu_write(&c->mmu, addr, size, c->mmu.user, value)))
         raise_page_fault(c);
     watch(c, addr, size, true);
@@ -154,7 +154,7 @@ void mem_probe_write(struct cpu *c, unsigned seg, uint32_t offset, unsigned size
     if (wraps(c))
         return;
     laddr addr = seg_linear(c, seg, offset, size, true);
-    check_alignment(c, addr, size);
+    lin_check_alignment(c, addr, size);
     if (UNLIKELY(!mmu_probe_write(&c->mmu, addr, size, c->mmu.user)))
         raise_page_fault(c);
 }

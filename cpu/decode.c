@@ -268,10 +268,16 @@ static void take_memory32(struct reader *r, struct insn *out)
         out->disp = get32(r);
 }
 
-static void take_modrm(struct reader *r, struct insn *out)
+/* MOV to and from control, debug and test registers ignores `mod` (SDM 2B MOV). */
+static bool ignores_mod(const struct optable_entry *e)
+{
+    return spec_kind(e->spec[0]) == OPK_R || spec_kind(e->spec[1]) == OPK_R;
+}
+
+static void take_modrm(struct reader *r, const struct optable_entry *e, struct insn *out)
 {
     out->modrm = (uint8_t)get8(r);
-    if (out->modrm >= 0xc0)
+    if (out->modrm >= 0xc0 || ignores_mod(e))
         return;
     if (out->asize == 2)
         take_memory16(r, out);
@@ -490,7 +496,7 @@ static void decode_body(struct reader *r, unsigned mode, struct insn *out)
     if (!e)
         return;
     if (e->modrm)
-        take_modrm(r, out);
+        take_modrm(r, e, out);
     e = select_row(e, out->modrm, optable_prefix(out), r->level, r->features);
     if (e)
         decode_operands(r, e, out);

@@ -105,6 +105,8 @@ uint32_t flags_image(const struct cpu *c);
 /* Replaces the bits of `mask` and recomputes attention. */
 void flags_replace(struct cpu *c, uint32_t value, uint32_t mask);
 
+/* #AC for a misaligned access of the program. */
+void lin_check_alignment(struct cpu *c, laddr addr, unsigned size);
 /* Linear access at a given privilege; raises #PF. */
 uint32_t lin_read(struct cpu *c, laddr addr, unsigned size, bool user);
 void lin_probe_write(struct cpu *c, laddr addr, unsigned size, bool user);

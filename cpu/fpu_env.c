@@ -32,10 +32,11 @@ static uint64_t get(const struct image *m, unsigned at, unsigned size)
     return v;
 }
 
-/* `size` is even. */
+/* `size` is even. The first word of an environment is as aligned as #AC wants the area (SDM 3A table 6-7). */
 static void image_write(struct cpu *c, const struct insn *i, const struct image *m, unsigned size)
 {
     uint32_t ea = insn_ea(c, i);
+    mem_probe_write(c, i->seg, ea, i->size);
     for (unsigned at = 0; at < size; at += 2) {
         mem_probe_write(c, i->seg, fpu_area(i, ea, at), 2);
     }
@@ -47,6 +48,7 @@ static void image_write(struct cpu *c, const struct insn *i, const struct image 
 static void image_read(struct cpu *c, const struct insn *i, struct image *m, unsigned size)
 {
     uint32_t ea = insn_ea(c, i);
+    (void)mem_read(c, i->seg, ea, i->size);
     for (unsigned at = 0; at < size; at += 2) {
         put(m, at, 2, mem_read(c, i->seg, fpu_area(i, ea, at), 2));
     }

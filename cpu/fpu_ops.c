@@ -83,11 +83,11 @@ static struct f80 read_bcd(struct cpu *c, const struct insn *i, struct fp_ctx *x
     uint8_t bcd[10];
     uint32_t ea = insn_ea(c, i);
     (void)x;
-    for (unsigned k = 0; k < sizeof(bcd); k += 2) {
-        uint64_t v = mem_read(c, i->seg, fpu_area(i, ea, k), 2);
-        bcd[k] = (uint8_t)v;
-        bcd[k + 1] = (uint8_t)(v >> 8);
-    }
+    uint64_t low = mem_read(c, i->seg, ea, 8), high = mem_read(c, i->seg, fpu_area(i, ea, 8), 2);
+    for (unsigned k = 0; k < 8; k++)
+        bcd[k] = (uint8_t)(low >> 8 * k);
+    bcd[8] = (uint8_t)high;
+    bcd[9] = (uint8_t)(high >> 8);
     return f80_from_bcd(bcd);
 }
 
@@ -240,6 +240,14 @@ static struct stored to_bcd(struct fp_ctx *x, struct f80 v)
     return s;
 }
 
+static void probe_stored(struct cpu *c, const struct insn *i, unsigned size)
+{
+    uint32_t ea = insn_ea(c, i);
+    mem_probe_write(c, i->seg, ea, size < 8 ? size : 8);
+    if (size > 8)
+        mem_probe_write(c, i->seg, fpu_area(i, ea, 8), 2);
+}
+
 static void write_stored(struct cpu *c, const struct insn *i, const struct stored *s, unsigned size)
 {
     uint32_t ea = insn_ea(c, i);
@@ -247,11 +255,9 @@ static void write_stored(struct cpu *c, const struct insn *i, const struct store
         mem_write(c, i->seg, ea, size, s->low);
         return;
     }
-    uint32_t high = fpu_area(i, ea, 8);
-    mem_probe_write(c, i->seg, ea, 8);
-    mem_probe_write(c, i->seg, high, 2);
+    probe_stored(c, i, size);
     mem_write(c, i->seg, ea, 8, s->low);
-    mem_write(c, i->seg, high, 2, s->high);
+    mem_write(c, i->seg, fpu_area(i, ea, 8), 2, s->high);
 }
 
 static void store(struct cpu *c, const struct insn *i, convert_fn *convert, unsigned size, bool pop)
@@ -262,7 +268,8 @@ static void store(struct cpu *c, const struct insn *i, convert_fn *convert, unsi
     bool keep = fp_aborts_store(&x);
     if (!keep) {
         write_stored(c, i, &s, size);
-    } else { /* nothing was rounded (SDM 1 8.5.4, 8.5.5) */
+    } else { /* nothing was rounded (SDM 1 8.5.4, 8.5.5); a page fault goes first (SDM 3A table 6-2) */
+        probe_stored(c, i, size);
         x.flags &= (uint16_t)~FP_PE;
         x.c1 = 0;
     }

@@ -218,7 +218,7 @@ void op_arpl(struct cpu *c, const struct insn *i)
     require_protected(c);
     bool memory = i->form != FORM_RR;
     uint32_t ea = memory ? insn_ea(c, i) : 0;
-    uint32_t dst = memory ? (uint32_t)mem_read_rmw(c, i->seg, ea, 2) : reg_read(c, i->dst, 2);
+    uint32_t dst = memory ? (uint32_t)mem_read(c, i->seg, ea, 2) : reg_read(c, i->dst, 2);
     uint32_t rpl = reg_read(c, i->src, 2) & 3;
     bool raise = (dst & 3) < rpl;
     if (raise && memory)
@@ -239,7 +239,7 @@ static bool visible(struct cpu *c, uint16_t sel, unsigned types, struct desc *d)
     return attr_conforming(attr) || (attr_dpl(attr) >= c->st.cpl && attr_dpl(attr) >= sel_rpl(sel));
 }
 
-/* LAR r, r/m16 -- 0F 02 /r. */
+/* LAR r, r/m16 -- 0F 02 /r. Bits 19-16, limit bits in the descriptor, are undefined; processors leave them in. */
 void op_lar(struct cpu *c, const struct insn *i)
 {
     const unsigned types = 1 << TYPE_TSS16 | 1 << TYPE_LDT | 1 << TYPE_TSS16_BUSY | 1 << TYPE_CALL16 |
@@ -248,7 +248,7 @@ void op_lar(struct cpu *c, const struct insn *i)
     require_protected(c);
     bool ok = visible(c, operand16(c, i), types, &d);
     if (ok)
-        reg_write(c, i->dst, i->size, d.hi & (i->size == 4 ? 0x00f0ff00 : 0xff00));
+        reg_write(c, i->dst, i->size, d.hi & (i->size == 4 ? 0x00ffff00 : 0xff00));
     set_zf(c, ok);
 }
 
@@ -382,10 +382,18 @@ void op_invlpg(struct cpu *c, const struct insn *i)
     mmu_invlpg(&c->mmu, (uint32_t)(c->st.seg[i->seg].base + insn_ea(c, i)));
 }
 
-/* CLFLUSH m8 -- 0F AE /7: faults like a byte load. */
+/* CLFLUSH m8 -- 0F AE /7: faults like a byte load, but takes an execute-only segment too. */
 void op_clflush(struct cpu *c, const struct insn *i)
 {
-    mem_read(c, i->seg, insn_ea(c, i), 1);
+    const struct cpu_seg *s = &c->st.seg[i->seg];
+    uint32_t ea = insn_ea(c, i);
+    if (!attr_code(s->attr) || attr_readable(s->attr)) {
+        mem_read(c, i->seg, ea, 1);
+        return;
+    }
+    if (!seg_limit_ok(s, ea, 1))
+        raise_gp(c, 0);
+    lin_read(c, (uint32_t)(s->base + ea), 1, c->st.cpl == 3);
 }
 
 static void write_edx_eax(struct cpu *c, uint64_t v)

@@ -280,6 +280,8 @@ void frame_check(struct cpu *c, const struct frame *f)
         uint32_t offset = frame_offset(f, i);
         if (!seg_limit_ok(&f->ss, offset, f->size))
             cpu_raise(c, VEC_SS, f->error);
+        if (f->user)
+            lin_check_alignment(c, (uint32_t)(f->ss.base + offset), f->size);
         lin_probe_write(c, (uint32_t)(f->ss.base + offset), f->size, f->user);
     }
 }

@@ -205,6 +205,15 @@ static void opcodes_appear_with_their_model(void **state)
 }
 
 /* SDM 2B MOV, 2A LEA, LDS, BOUND: register forms and segment numbers that are undefined. */
+/* SDM 2B MOV to and from control registers: the two bits of mod are ignored. */
+static void control_and_debug_register_moves_have_no_displacement(void **state)
+{
+    (void)state;
+    assert_int_equal(D(CODE32, CPU_P6, "\x0f\x20\x00", 3).op, OP_MOVFROMCR);
+    assert_int_equal(D(CODE32, CPU_P6, "\x0f\x22\x44", 3).op, OP_MOVTOCR);
+    assert_int_equal(D(CODE32, CPU_P6, "\x0f\x23\xb3", 3).op, OP_MOVTODR);
+}
+
 static void illegal_operands_are_undefined(void **state)
 {
     (void)state;
@@ -308,6 +317,7 @@ int main(void)
         cmocka_unit_test(the_8086_has_its_aliases),
         cmocka_unit_test(opcodes_appear_with_their_model),
         cmocka_unit_test(illegal_operands_are_undefined),
+        cmocka_unit_test(control_and_debug_register_moves_have_no_displacement),
         cmocka_unit_test(too_long_instructions_are_noticed),
         cmocka_unit_test(decoding_is_total_and_reads_no_further_than_its_length),
         cmocka_unit_test(every_row_of_the_table_is_reachable),

@@ -502,7 +502,6 @@ static const struct difference {
     {0x0f0d, 0x0f0f, "(bad)", ANY, "3DNow! is of AMD's models"},
     {0x0f18, 0x0f1f, "nop", "", "hint space: register forms are NOPs too"},
     {0x0f19, 0x0f19, "nop", "nop", "Capstone shows an operand that the instruction does not have"},
-    {0x0f20, 0x0f23, "mov", "mov", "mod is ignored: there is never a memory operand (SDM 2B, MOV CRn)"},
     {0x0f24, 0x0f26, "mov", "", "the 386's and 486's test registers"},
     {0x0f37, 0x0f3a, "(bad)", ANY, "SMX, SSSE3 and SSE4 are not modelled"},
     {0x0f78, 0x0f79, "(bad)", ANY, "VMX is not modelled"},

@@ -615,6 +615,19 @@ static void fcmov_moves_on_its_condition(void **state)
     }
 }
 
+/* SDM 3A table 6-2: a page fault, and with it #GP of the operand, goes before an x87 exception. */
+static void a_store_looks_at_memory_before_it_reports_an_invalid_operand(void **state)
+{
+    struct fpu_bench *b = *state;
+    b->cpu.st.x87.control &= (uint16_t)~FP_IE;
+    b->cpu.st.seg[SEG_DS].limit = DATA + 2;
+    assert_int_equal(RUN(b, "\xdb\x15" AT_DATA), VEC_GP); /* fist dword, the stack is empty */
+    assert_int_equal(status(b), 0);
+    b->cpu.st.seg[SEG_DS].limit = 0xffffffff;
+    assert_int_equal(RUN(b, "\xdb\x15" AT_DATA), NO_FAULT);
+    assert_int_equal(status(b) & (FP_IE | FPU_SF), FP_IE | FPU_SF);
+}
+
 /* A fault in a store finds nothing changed. */
 static void a_store_that_faults_pops_nothing(void **state)
 {
@@ -671,6 +684,7 @@ int main(void)
         TEST(fxam_classifies),
         TEST(fcmov_moves_on_its_condition),
         TEST(a_store_that_faults_pops_nothing),
+        TEST(a_store_looks_at_memory_before_it_reports_an_invalid_operand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

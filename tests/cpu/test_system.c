@@ -897,10 +897,10 @@ static void selectors_are_queried_without_faults(void **state)
         uint16_t cpl, ax;
         char op, modrm; /* 0F op modrm */
         bool zf;
-        uint32_t ecx; /* result of LAR, LSL */
+        uint32_t ecx; /* result of LAR, LSL; LAR's bits 19-16 are undefined, the chips' are the descriptor's */
     } cases[] = {
-        {0, DATA0, '\x02', '\xc8', true, 0x00c09200}, {3, DATA0, '\x02', '\xc8', false, 0},
-        {3, CONFORMING, '\x02', '\xc8', true, 0x00c09e00}, {0, 0, '\x02', '\xc8', false, 0},
+        {0, DATA0, '\x02', '\xc8', true, 0x00cf9200}, {3, DATA0, '\x02', '\xc8', false, 0},
+        {3, CONFORMING, '\x02', '\xc8', true, 0x00cf9e00}, {0, 0, '\x02', '\xc8', false, 0},
         {0, SEL_TSS_16, '\x03', '\xc8', true, 0x2b}, {0, DATA0, '\x03', '\xc8', true, 0xffffffff},
         {3, CALL_GATE, '\x03', '\xc8', false, 0}, {3, CALL_GATE, '\x02', '\xc8', true, 0x0000ec00},
         {0, EXECUTE_ONLY, '\x00', '\xe0', false, 0}, {0, CODE0, '\x00', '\xe0', true, 0},
@@ -931,6 +931,63 @@ static void arpl_raises_the_rpl_to_the_callers(void **state)
     steps(f, 1);
     assert_int_equal(reg(f, REG_EAX), 0x11110013);
     assert_true(flags(f) & FLAG_ZF);
+}
+
+/* SDM 2A ARPL: the destination is written only where its RPL is the lower one. */
+static void arpl_writes_only_what_it_changes(void **state)
+{
+    struct fixture *f = *state;
+    enter_protected(f, 0);
+    f->cpu.st.seg[SEG_DS].attr &= (uint16_t)~SEG_ATTR_WRITABLE;
+    put32(f, 0x7000, 0x1112);
+    CODE_BYTES(f, "\x63\x0d\x00\x70\x00\x00\x63\x0d\x00\x70\x00\x00"); /* arpl [7000h], cx, twice */
+    f->cpu.st.gpr[REG_ECX] = 1;
+    steps(f, 1);
+    assert_int_equal(eip(f), CODE + 6);
+    f->cpu.st.gpr[REG_ECX] = 3;
+    steps(f, 1);
+    assert_fault(f, VEC_GP, 0, CODE + 6);
+}
+
+/* SDM 2A CLFLUSH: "allowed to flush a linear address in an execute-only segment". */
+static void clflush_takes_an_execute_only_segment(void **state)
+{
+    struct fixture *f = *state;
+    enter_protected(f, 3);
+    f->cpu.model.features |= FEAT_CLFSH;
+    f->cpu.st.seg[SEG_CS].attr &= (uint16_t)~SEG_ATTR_WRITABLE;
+    CODE_BYTES(f, "\x2e\x0f\xae\x3d\x00\x70\x00\x00\x2e\xa0\x00\x70\x00\x00"); /* clflush, mov al, cs:[7000h] */
+    steps(f, 1);
+    assert_int_equal(eip(f), CODE + 8);
+    steps(f, 1);
+    assert_fault(f, VEC_GP, 0, CODE + 8);
+}
+
+/* SDM 3A 6.15 and table 6-7: pushes of a far call, packed BCD as ten-byte reals, environments by operand size. */
+static void misaligned_implicit_and_x87_operands_are_ac_in_ring_3(void **state)
+{
+    static const struct {
+        const char *code;
+        unsigned len;
+        uint32_t esp;
+    } cases[] = {
+        {"\x9a\x00\x70\x00\x00\x1b\x00", 7, STACK3 - 2}, /* call CODE3:7000h */
+        {"\xdf\x25\x04\x70\x00\x00", 6, STACK3},         /* fbld [7004h] */
+        {"\xd9\x25\x02\x70\x00\x00", 6, STACK3},         /* fldenv [7002h] */
+        {"\xdd\x25\x02\x70\x00\x00", 6, STACK3},         /* frstor [7002h] */
+        {"\xdd\x35\x02\x70\x00\x00", 6, STACK3},         /* fnsave [7002h] */
+    };
+    struct fixture *f = *state;
+    for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        enter_protected(f, 3);
+        build_tables(f);
+        f->cpu.st.cr0 |= CR0_AM;
+        f->cpu.st.gpr[REG_ESP] = cases[k].esp;
+        cpu_set_eflags(&f->cpu, FLAG_AC);
+        code_at(f, CODE, cases[k].code, cases[k].len);
+        steps(f, 1);
+        assert_fault(f, VEC_AC, 0, CODE);
+    }
 }
 
 static void sysenter_and_sysexit_load_flat_segments(void **state)
@@ -1071,6 +1128,9 @@ int main(void)
         T(privileged_instructions_are_gp_at_level_3),
         T(selectors_are_queried_without_faults),
         T(arpl_raises_the_rpl_to_the_callers),
+        T(arpl_writes_only_what_it_changes),
+        T(clflush_takes_an_execute_only_segment),
+        T(misaligned_implicit_and_x87_operands_are_ac_in_ring_3),
         T(sysenter_and_sysexit_load_flat_segments),
         T(unknown_msrs_are_gp_and_known_ones_hold_their_value),
         T(cpuid_names_vendor_signature_and_features),
