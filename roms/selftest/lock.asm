@@ -1,0 +1,2 @@
+lock_prefix:
+		ret

@@ -1,0 +1,2 @@
+paging:
+		ret

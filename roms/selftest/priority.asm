@@ -1,0 +1,2 @@
+priority:
+		ret

@@ -1,0 +1,2 @@
+rep_prefix:
+		ret
