@@ -87,7 +87,10 @@ gates:          subject "interrupt gates"
                 mov     eax, [after + regs.ebx]
                 sub     eax, [after + regs.ecx]
                 is      eax, 6
-                is      [after + regs.edx], (KCODE << 16) + ((.gate16 - image) & 0xFFFF)
+                mov     eax, .gate16
+                and     eax, 0xFFFF
+                add     eax, (KCODE << 16)
+                is      [after + regs.edx], eax
 
                 int_check "3A 6.12", "gate not present: #NP(vector, IDT)", KCODE, gate_end, A_INT32 - NOT_PRESENT, NP, 0x402
                 int_check "3A 6.11", "a call gate in the IDT: #GP(vector, IDT)", KCODE, gate_end, A_CALL32, GP, 0x402
@@ -366,15 +369,18 @@ gates:          subject "interrupt gates"
                 push    dword 0x33334444
                 call    T0 | 3:0
 .call16_back:   jmp     short .call16_end
-                bits    16
+                low
 .call16:        mov     ecx, [esp]
                 movzx   ebx, word [esp + 4]
                 mov     esi, esp
                 int     OK
-                bits    32
+                high
 .call16_end:
                 yrt
-                is      [after + regs.ecx], (UCODE << 16) + ((.call16_back - image) & 0xFFFF)
+                mov     eax, .call16_back
+                and     eax, 0xFFFF
+                add     eax, (UCODE << 16)
+                is      [after + regs.ecx], eax
                 is      [after + regs.ebx], 0x4444
                 is      [after + regs.esi], KSTACK - 10
 

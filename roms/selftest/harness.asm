@@ -330,7 +330,51 @@ judge:          mov     ebp, [run.ctx]
                 must    edi, ecx, "EFLAGS"
 .end:           ret
 
-; --- real mode ---
+; --- interrupts ---
+
+; Both 8259s to vectors 40 and 48, everything masked; the timer stopped.
+pic_init:       mov     al, 0x11
+                out     0x20, al
+                out     0xA0, al
+                mov     al, IRQ_BASE
+                out     0x21, al
+                mov     al, IRQ_BASE + 8
+                out     0xA1, al
+                mov     al, 4
+                out     0x21, al
+                mov     al, 2
+                out     0xA1, al
+                mov     al, 1
+                out     0x21, al
+                out     0xA1, al
+                mov     al, 0xFF
+                out     0x21, al
+                out     0xA1, al
+                mov     al, 0x30                ; counter 0: mode 0, no count yet: OUT is low
+                out     0x43, al
+                ret
+
+; Leaves IRQ 0 requested (IF = 0). Changes EAX, ECX.
+timer_pending:  mov     al, 0xFE
+                out     0x21, al
+                mov     al, 0x30
+                out     0x43, al
+                mov     al, 20
+                out     0x40, al
+                mov     al, 0
+                out     0x40, al
+                mov     al, 0x0A                ; read IRR
+                out     0x20, al
+                mov     ecx, 10000000
+.wait:          in      al, 0x20
+                test    al, 1
+                loopz   .wait
+                ret
+
+; --- real mode; variables ---
+
+section .low
+                bits    32
 
 ; EBP context, ECX EFLAGS, EDX offset of the code.
 run_real:       mov     [real.ip], dx
@@ -383,11 +427,10 @@ real_catch:     cli
                 mov     [cs:after + regs.edi - image], edi
                 xor     eax, eax
                 pop     ax
-                sub     ax, real_stub - BASE
+                sub     ax, real_stub + 3 - BASE ; (behind its CALL)
                 mov     bl, 3
                 div     bl
                 movzx   eax, al
-                dec     ax
                 mov     [cs:after + regs.vector - image], eax
                 xor     eax, eax
                 mov     [cs:after + regs.error - image], eax
@@ -429,47 +472,7 @@ real_catch:     cli
                 cld
                 jmp     caught_all
 
-; --- interrupts ---
-
-; Both 8259s to vectors 40 and 48, everything masked; the timer stopped.
-pic_init:       mov     al, 0x11
-                out     0x20, al
-                out     0xA0, al
-                mov     al, IRQ_BASE
-                out     0x21, al
-                mov     al, IRQ_BASE + 8
-                out     0xA1, al
-                mov     al, 4
-                out     0x21, al
-                mov     al, 2
-                out     0xA1, al
-                mov     al, 1
-                out     0x21, al
-                out     0xA1, al
-                mov     al, 0xFF
-                out     0x21, al
-                out     0xA1, al
-                mov     al, 0x30                ; counter 0: mode 0, no count yet: OUT is low
-                out     0x43, al
-                ret
-
-; Leaves IRQ 0 requested (IF = 0). Changes EAX, ECX.
-timer_pending:  mov     al, 0xFE
-                out     0x21, al
-                mov     al, 0x30
-                out     0x43, al
-                mov     al, 20
-                out     0x40, al
-                mov     al, 0
-                out     0x40, al
-                mov     al, 0x0A                ; read IRR
-                out     0x20, al
-                mov     ecx, 10000000
-.wait:          in      al, 0x20
-                test    al, 1
-                loopz   .wait
-                ret
-
+low_end:        int     OK                      ; a place to end at in the first 64 KiB
                 align   4
 run:
 .start:         dd      0
@@ -487,8 +490,16 @@ want:
 resume:         dd      0                       ; checks made before a reset
 before:         times   regs_size / 4 dd 0
 after:          times   regs_size / 4 dd 0
+                align   4
+gdtr:           dw      BEYOND - 1
+                dd      gdt
+                align   4
+idtr:           dw      0x7FF
+                dd      idt
 real:
 .ip:            dw      0
 .flags:         dw      0
 .idtr:          dw      0x3FF
                 dd      0
+section .text
+                bits    32

@@ -1,29 +1,6 @@
 ; 32-bit paging: faults with all error codes, A and D, WP, global pages and INVLPG, 4 MiB pages
 ; (SDM 3A 4.3, 4.6-4.8, 4.10).
 
-PTE_P           equ     1
-PTE_W           equ     2
-PTE_U           equ     4
-PTE_A           equ     0x20
-PTE_D           equ     0x40
-PTE_PS          equ     0x80
-PTE_G           equ     0x100
-PF_W            equ     2                       ; error code
-PF_U            equ     4
-PF_RSVD         equ     8
-PF_I            equ     16
-
-; The entry of page %1 (0-15) of the scratch memory: flags %2; maps page %3 of it (default: itself).
-%macro page 2-3
-%if %0 = 3
-                mov     dword [PTAB + ((SCRATCH >> 12) + %1) * 4], SCRATCH + (%3) * 0x1000 + (%2)
-%else
-                mov     dword [PTAB + ((SCRATCH >> 12) + %1) * 4], SCRATCH + (%1) * 0x1000 + (%2)
-%endif
-%endmacro
-%define pte_at(n) PTAB + ((SCRATCH >> 12) + (n)) * 4
-%define at_page(n) SCRATCH + (n) * 0x1000
-
 ; Identity map of 0-3FFFFF, all rights. Preserves registers.
 identity:       pushad
                 cld
@@ -320,8 +297,8 @@ paging:         subject "paging"
                 try     u32
                 mov     es, ax
                 yrt
-                check   "3A 3.4.5.1", "a descriptor in a read-only page, with WP: setting its accessed bit is #PF(W P)"
                 when    HAS_486
+                check   "3A 3.4.5.1", "a descriptor in a read-only page, with WP: setting its accessed bit is #PF(W P)"
                 call    identity
                 mov     esi, LIVE
                 mov     edi, at_page(5) - T0

@@ -147,8 +147,8 @@ privilege:      subject "IRET"
                 iretd
 .no_vm:
                 yrt
-                check   "2A IRET", "a 16-bit IRET leaves the upper half of EFLAGS"
                 when    HAS_486
+                check   "2A IRET", "a 16-bit IRET leaves the upper half of EFLAGS"
                 mov     dword [run.eflags], FL_AC
                 try     u32
                 push    word 2
@@ -157,11 +157,11 @@ privilege:      subject "IRET"
                 mov     dword [esp], ((UCODE << 16) + (.iret16 - image)) ; segment base 20000: UCODE16
                 mov     word [esp + 2], UCODE16
                 o16 iret
-                bits    16
+                low
 .iret16:        pushfd
                 pop     eax
                 jmp     dword UCODE:.iret16_end
-                bits    32
+                high
 .iret16_end:
                 yrt
                 flags   FL_AC, FL_AC

@@ -14,16 +14,16 @@
                 bits    32
                 org     0x20000
 
-section .text   align=16
+section .low    align=16                        ; 16-bit code and what it addresses: the first 64 KiB
+image:                                          ; = BASE, as a label: offsets from it are numbers
+section .text   follows=.low align=16
 section .rodata follows=.text align=16
 section .data   follows=.rodata align=16
 section .reset  start=0x3FFF0
 section .text
 
-image:                                          ; = BASE, as a label: offsets from it are numbers
                 %include "macros.inc"
 
-; 16-bit code first: it has to be within 64 KiB of BASE.
                 %include "boot.asm"
                 %include "harness.asm"
                 %include "print.asm"

@@ -59,12 +59,6 @@ fresh_tables:   cld
 
 section .data
                 align   16
-gdtr:           dw      BEYOND - 1
-                dd      gdt
-                align   4
-idtr:           dw      0x7FF
-                dd      idt
-
                 align   16
 ; The addresses are written as numbers from here on: live = LIVE, laid out as master.
 LIVE            equ     0x10000

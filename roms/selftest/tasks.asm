@@ -260,7 +260,7 @@ tasks:          subject "task switches"
                 mov     dword [SCRATCH], 0
                 try     k32
                 jmp     TSS_C:0
-                bits    16
+                low
 .task16:        mov     [dword SCRATCH], ax
                 mov     [dword SCRATCH + 2], cx
                 mov     [dword SCRATCH + 4], dx
@@ -274,7 +274,7 @@ tasks:          subject "task switches"
                 mov     ax, gs
                 mov     [dword SCRATCH + 18], ax
                 jmp     dword KCODE:.task16_end
-                bits    32
+                high
 .task16_end:    mov     ax, KDATA
                 mov     ss, ax
                 mov     esp, MAIN_STACK - 0x800
@@ -303,7 +303,9 @@ tasks:          subject "task switches"
                 movzx   eax, word [tss_c + tss16.di]
                 is      eax, 0xA007
                 movzx   eax, word [tss_c + tss16.ip]
-                is      eax, (.from16_ret - image) & 0xFFFF
+                mov     edx, .from16_ret
+                and     edx, 0xFFFF
+                is      eax, edx
                 movzx   eax, word [tss_c + tss16.ds]
                 is      eax, KDATA
                 movzx   eax, word [tss_c + tss16_size]

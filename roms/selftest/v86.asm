@@ -59,7 +59,7 @@ v86:            subject "virtual-8086 mode"
                 expect  ANY
                 try     v86
                 ud2
-                bits    32
+                high
 .null_handler:  mov     eax, ds
                 mov     ecx, es
                 mov     edx, fs
@@ -67,7 +67,7 @@ v86:            subject "virtual-8086 mode"
                 pushfd
                 pop     esi
                 int     OK
-                bits    16
+                low
                 yrt
                 movzx   eax, word [after + regs.eax]
                 is      eax, 0
@@ -225,7 +225,7 @@ v86:            subject "virtual-8086 mode"
                 push    dword 0xFFF0
                 push    dword FL_VM | 2
                 push    dword REAL_SEG
-                push    dword 0x10000
+                push    dword 0x10000 + low_end - image
 .high_eip:      iretd
                 yrt
                 check   "3A 7.3", "a task switch into V86 mode"
@@ -239,12 +239,12 @@ v86:            subject "virtual-8086 mode"
                 expect  ANY
                 try     k32
                 jmp     TSS_B:0
-                bits    16
+                low
 .task:          mov     ax, es
                 mov     bx, cs
                 push    bx
                 int     OK
-                bits    32
+                high
                 yrt
                 clts
                 movzx   eax, word [after + regs.eax]
