@@ -10,6 +10,7 @@ section .text
 start:          mov     esp, MAIN_STACK
                 call    serial_init
                 call    find_features
+                call    apic_init
                 call    build_tables
                 mov     eax, [PERSIST + persist.count]
                 mov     [resume], eax
@@ -85,6 +86,14 @@ find_features:  mov     dword [features], NOT_TCG
 .end:           push    dword 2
                 popfd
                 ret
+
+; A local APIC starts with its pins masked: LINT0 takes the 8259's interrupts, LINT1 NMI (SDM 3A 10.4.7.1).
+apic_init:      test    dword [features], HAS_APIC
+                jz      .end
+                mov     dword [APIC + 0xF0], 0x1FF
+                mov     dword [APIC + 0x350], 0x700
+                mov     dword [APIC + 0x360], 0x400
+.end:           ret
 
 ; As a PC with PIIX4 power management is turned off, as Bochs is, as QEMU's debug-exit device does.
 power_off:      mov     dx, COM1 + 5            ; all text has left

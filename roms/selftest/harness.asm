@@ -48,6 +48,25 @@ begin_check:    call    flush_check
                 mov     ebp, eax
                 ret     4
 
+; Behind its CALL: vector, error code, label.
+set_expect:     pushfd
+                push    eax
+                push    esi
+                mov     esi, [esp + 12]
+                lodsw
+                cwde
+                mov     [want.vector], eax
+                xor     eax, eax
+                lodsw
+                mov     [want.error], eax
+                lodsd
+                mov     [want.at], eax
+                mov     [esp + 12], esi
+                pop     esi
+                pop     eax
+                popfd
+                ret
+
 ; BE: this check was made before the machine was reset.
 skipping:       push    eax
                 mov     eax, [PERSIST + persist.count]
@@ -66,11 +85,23 @@ after_reset:    mov     eax, [PERSIST + persist.name]
 .text:          db      "the machine was reset", 0
 
 ; Runs from [run.start] in [run.ctx], with all registers as they are now (and ESP, SS of the context).
-run_snippet:    call    skipping
-                ja      .run
-                ret
-.run:           pushfd
+; What the caller has behind its CALL: start, end, context.
+run_snippet:    pushfd
                 pushad
+                mov     esi, [esp + 36]
+                lodsd
+                mov     [run.start], eax
+                lodsd
+                mov     [run.end], eax
+                lodsd
+                mov     [run.ctx], eax
+                mov     [esp + 36], esi
+                call    skipping
+                ja      .run
+                popad
+                popfd
+                ret
+.run:
                 mov     [run.esp], esp
                 mov     edi, before
                 mov     esi, esp

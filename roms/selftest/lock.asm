@@ -1,7 +1,8 @@
 ; The LOCK prefix: what takes it, and #UD for everything else (SDM 2A LOCK; 3A 8.1.2.2).
 
 %macro lock_ok 1+
-                check   "2A LOCK", "allowed"
+%defstr %%text  LOCK %1
+                check   "2A LOCK", %%text
                 mov     ebx, SCRATCH
                 mov     dword [ebx], 0
                 mov     dword [ebx + 4], 0
