@@ -26,6 +26,7 @@ start:          mov     esp, MAIN_STACK
                 mov     dword [PERSIST + persist.expected], 0
 .run:
                 call    segments
+                call    limits
                 call    gates
                 call    privilege
                 call    tasks
@@ -33,6 +34,7 @@ start:          mov     esp, MAIN_STACK
                 call    paging
                 call    pae
                 call    debug
+                call    frames
                 call    a20
                 call    wrap
                 call    lock_prefix
