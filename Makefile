@@ -109,10 +109,14 @@ $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)
 
 # --- our ROMs and boot images, assembled from NASM sources ---
 TOUR_SRC := $(wildcard roms/tour/*.asm roms/tour/*.inc)
-roms: $(BUILD)/roms/tour.img $(BUILD)/roms/linuxboot.bin
+SELFTEST_SRC := $(wildcard roms/selftest/*.asm roms/selftest/*.inc)
+roms: $(BUILD)/roms/tour.img $(BUILD)/roms/linuxboot.bin $(BUILD)/roms/selftest.bin
 $(BUILD)/roms/tour.img: $(TOUR_SRC)
 	@mkdir -p $(@D)
 	nasm -f bin -Iroms/tour/ -o $@ roms/tour/tour.asm
+$(BUILD)/roms/selftest.bin: $(SELFTEST_SRC)
+	@mkdir -p $(@D)
+	nasm -w+all -f bin -Iroms/selftest/ -o $@ roms/selftest/selftest.asm
 $(BUILD)/romsum: tools/romsum.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -O2 -o $@ $<
