@@ -42,7 +42,9 @@ UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
 HANDLER_OBJ := $(filter %/select.o $(BUILD)/obj/cpu/fast/h_% $(BUILD)/obj/cpu/fast/special_%,$(CORE_OBJ))
 COPY_OBJ := $(if $(filter 4,$(COPIES)),$(foreach n,1 2 3,$(BUILD)/obj/cpu/fast/handlers_$(n).o))
 
-TEST_SRC := $(filter-out tests/guest/%,$(wildcard tests/*/test_*.c))
+# UNIT="cpu mmu": only the unit tests of these folders.
+UNIT ?= *
+TEST_SRC := $(filter-out tests/guest/%,$(foreach u,$(UNIT),$(wildcard tests/$(u)/test_*.c)))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -55,7 +57,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run portable check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -112,7 +114,7 @@ check: check-unit # then the guests: one after the other, also with -j
 	@$(MAKE) --no-print-directory check-guest
 
 check-unit: all $(TEST_BIN) $(BUILD)/sst
-	tests/run-unit.sh $(BUILD) $(TEST_BIN)
+	RUNNER="$(RUNNER)" tests/run-unit.sh $(BUILD) $(TEST_BIN)
 
 $(TEST_BIN) $(TEST_LIB_OBJ): | need-cmocka
 need-cmocka:
@@ -142,8 +144,12 @@ stress:
 	./configure --build=build-stress --stress
 	@$(MAKE) --no-print-directory BUILD=build-stress check
 
+# The same on s390x and aarch64 under qemu-user; the state hashes must agree.
+portable:
+	tests/portable.sh --install-deps
+
 clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | clean"
+	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | portable | clean"
