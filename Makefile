@@ -57,7 +57,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run portable check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run portable mpfr check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -85,6 +85,9 @@ $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CAPSTONE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) \
 	    $(BUILD)/libretrace.a $(CMOCKA_LIBS) $(CAPSTONE_LIBS) $(LIBS)
+
+$(BUILD)/tests/cpu/test_mpfr: CPPFLAGS += $(MPFR_FLAGS)
+$(BUILD)/tests/cpu/test_mpfr: LIBS += $(MPFR_LIBS)
 
 $(BUILD)/sst: tests/cpu/sst_main.c $(BUILD)/obj/tests/lib/sst.o $(BUILD)/libretrace.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -120,6 +123,11 @@ $(TEST_BIN) $(TEST_LIB_OBJ): | need-cmocka
 need-cmocka:
 	@if [ "$(HAVE_CMOCKA)" != 1 ]; then echo "check: cmocka is missing; run ./configure --build=$(BUILD) --install-deps"; exit 1; fi
 
+# The transcendentals against MPFR on N arguments each.
+N ?= 1000000
+mpfr: $(BUILD)/tests/cpu/test_mpfr
+	$(RUNNER) $< $(N)
+
 check-guest: all
 	tests/guest/run.sh $(BUILD) $(GUEST_TESTS)
 
@@ -152,4 +160,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | portable | clean"
+	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | portable | mpfr | clean"
