@@ -7,6 +7,7 @@
  * exactly, by the 66-bit pi of SDM 1 8.3.8.
  *
  * NOT MODELLED: the last-place differences between processor generations; what F2XM1 gives outside -1..1.
+ * docs/X87.md has the choices; tests/cpu/test_mpfr.c shows correct rounding.
  *
  * Used by cpu/fpu.c through cpu/softfp.h.
  */
