@@ -57,7 +57,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run portable mpfr check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -128,6 +128,11 @@ N ?= 1000000
 mpfr: $(BUILD)/tests/cpu/test_mpfr
 	$(RUNNER) $< $(N)
 
+# Line coverage of cpu/ and mmu/ by the unit tests; docs/COVERAGE.md has the rest.
+cover:
+	./configure --build=build-cover --coverage >/dev/null
+	tools/cover.sh build-cover
+
 check-guest: all
 	tests/guest/run.sh $(BUILD) $(GUEST_TESTS)
 
@@ -160,4 +165,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | portable | mpfr | clean"
+	@echo "make run | check | check-unit | check-guest | bench | lint | format | install | stress | portable | mpfr | cover | clean"
