@@ -5,23 +5,12 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 build=$1
-out=$build/cover
 find "$build/obj" -name '*.gcda' -exec rm {} +
 make -s BUILD="$build" UNIT="${UNIT:-cpu mmu machine debug}" check-unit || exit 1
-rm -rf "$out"
-mkdir -p "$out"
-root=$PWD
-for object in "$build"/obj/cpu/*.gcda "$build"/obj/cpu/fast/*.gcda "$build"/obj/mmu/*.gcda; do
-    (cd "$out" && gcov -p -r -s "$root" -o "$root/${object%.gcda}.o" "$root/${object%.gcda}.o" >/dev/null 2>&1 ||
-        gcov -p -s "$root" "$root/$object" >/dev/null 2>&1)
-    # A header's lines count if one of its includers ran them.
-    for f in "$out"/*.gcov; do
-        [ -e "$f" ] && mv "$f" "$out/$(echo "$object" | tr / _).$(basename "$f").txt"
-    done
-done
-cat "$out"/*.txt | awk -F: -v limit="${LIMIT:-95}" '
-    $2 + 0 == 0 { if ($3 == "Source") { file = $4; sub(/^.*\/(cpu|mmu)\//, "&", file); n = split(file, p, "/");
-        keep = match(file, /(^|\/)(cpu|mmu)\//); if (keep) { file = substr(file, RSTART); sub(/^\//, "", file) } } next }
+# A header's lines count if one of its includers ran them.
+gcov -t -r "$build"/obj/cpu/*.gcda "$build"/obj/cpu/fast/*.gcda "$build"/obj/mmu/*.gcda >"$build/cover.txt" 2>"$build/cover.log"
+awk -F: -v limit="${LIMIT:-95}" '
+    $2 + 0 == 0 { if ($3 == "Source") { file = $4; keep = file ~ /^(cpu|mmu)\// } next }
     !keep { next }
     { count = $1; gsub(/[ *]/, "", count); line = $2 + 0 }
     count == "-" { next }
@@ -46,4 +35,4 @@ cat "$out"/*.txt | awk -F: -v limit="${LIMIT:-95}" '
         close("sort -k3")
         printf "%6.1f%% %5d lines in all, limit %d%%\n", 100 * good / all, all, limit
         exit good * 100 < limit * all
-    }'
+    }' "$build/cover.txt"
