@@ -42,7 +42,9 @@ UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
 HANDLER_OBJ := $(filter %/select.o $(BUILD)/obj/cpu/fast/h_% $(BUILD)/obj/cpu/fast/special_%,$(CORE_OBJ))
 COPY_OBJ := $(if $(filter 4,$(COPIES)),$(foreach n,1 2 3,$(BUILD)/obj/cpu/fast/handlers_$(n).o))
 
-TEST_SRC := $(filter-out tests/guest/%,$(wildcard tests/*/test_*.c))
+# UNIT="cpu mmu": only the unit tests of these folders.
+UNIT ?= *
+TEST_SRC := $(filter-out tests/guest/%,$(foreach u,$(UNIT),$(wildcard tests/$(u)/test_*.c)))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -55,7 +57,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: silicon all run check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -83,6 +85,9 @@ $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CAPSTONE_FLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(TEST_LIB_OBJ) \
 	    $(BUILD)/libretrace.a $(CMOCKA_LIBS) $(CAPSTONE_LIBS) $(LIBS)
+
+$(BUILD)/tests/cpu/test_mpfr: CPPFLAGS += $(MPFR_FLAGS)
+$(BUILD)/tests/cpu/test_mpfr: LIBS += $(MPFR_LIBS)
 
 $(BUILD)/sst: tests/cpu/sst_main.c $(BUILD)/obj/tests/lib/sst.o $(BUILD)/libretrace.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -134,11 +139,21 @@ check: check-unit # then the guests: one after the other, also with -j
 	@$(MAKE) --no-print-directory check-guest
 
 check-unit: all $(TEST_BIN) $(BUILD)/sst
-	tests/run-unit.sh $(BUILD) $(TEST_BIN)
+	RUNNER="$(RUNNER)" tests/run-unit.sh $(BUILD) $(TEST_BIN)
 
 $(TEST_BIN) $(TEST_LIB_OBJ): | need-cmocka
 need-cmocka:
 	@if [ "$(HAVE_CMOCKA)" != 1 ]; then echo "check: cmocka is missing; run ./configure --build=$(BUILD) --install-deps"; exit 1; fi
+
+# The transcendentals against MPFR on N arguments each.
+N ?= 1000000
+mpfr: $(BUILD)/tests/cpu/test_mpfr
+	$(RUNNER) $< $(N)
+
+# Line coverage of cpu/ and mmu/ by the unit tests; docs/COVERAGE.md has the rest.
+cover:
+	./configure --build=build-cover --coverage >/dev/null
+	tools/cover.sh build-cover
 
 check-guest: all
 	tests/guest/run.sh $(BUILD) $(GUEST_TESTS)
@@ -164,8 +179,12 @@ stress:
 	./configure --build=build-stress --stress
 	@$(MAKE) --no-print-directory BUILD=build-stress check
 
+# The same on s390x and aarch64 under qemu-user; the state hashes must agree.
+portable:
+	tests/portable.sh --install-deps
+
 clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | portable | mpfr | cover | clean"

@@ -7,6 +7,7 @@
  * exactly, by the 66-bit pi of SDM 1 8.3.8.
  *
  * NOT MODELLED: the last-place differences between processor generations; what F2XM1 gives outside -1..1.
+ * docs/X87.md has the choices; tests/cpu/test_mpfr.c shows correct rounding.
  *
  * Used by cpu/fpu.c through cpu/softfp.h.
  */
@@ -107,7 +108,7 @@ static struct wide wide_add(struct wide a, struct wide b)
     return a;
 }
 
-/* Bit by bit; both operands not zero. */
+/* Bit by bit, the last one sticky; both operands not zero. */
 static struct wide wide_div(struct wide a, struct wide b)
 {
     struct u128 rest = a.m, quotient = {0, 0};
@@ -123,7 +124,9 @@ static struct wide wide_div(struct wide a, struct wide b)
         above = rest.hi >> 63;
         rest = u128_shl(rest, 1);
     }
-    return normalised(a.sign != b.sign, exp, quotient);
+    struct wide r = normalised(a.sign != b.sign, exp, quotient);
+    r.m.lo |= (rest.hi | rest.lo) != 0 || above;
+    return r;
 }
 
 /* a / d for a small integer d. */
@@ -396,6 +399,20 @@ static struct wide sine_in(const struct angle *g, unsigned q)
     return q & 2 ? negated(s) : s;
 }
 
+/* For small r, tan r = r (1 + r^2/3) and cot r = (1 - r^2/3) / r: the quotient of sine and cosine would lose on
+ * which side of r or 1/r the value lies. */
+static struct wide tangent_in(const struct angle *g)
+{
+    if (g->r.exp < FP_BIAS - 32 && !wide_is_zero(&g->r)) {
+        struct wide third = over(wide_mul(g->r, g->r), 3);
+        if (!(g->quadrant & 1)) {
+            return wide_mul(g->r, wide_add(WIDE_ONE, third));
+        }
+        return negated(wide_mul(wide_div(WIDE_ONE, g->r), wide_add(WIDE_ONE, negated(third))));
+    }
+    return wide_div(sine_in(g, g->quadrant), sine_in(g, g->quadrant + 1));
+}
+
 /* Common to all three: true if *result says it all (special operand), *in_range false if C2 must be set. */
 static bool angle_special(struct fp_ctx *x, struct f80 a, const struct fp_num *u, struct f80 *result, bool *in_range)
 {
@@ -459,7 +476,7 @@ bool f80_ptan(struct fp_ctx *x, struct f80 a, struct f80 *tangent)
         return in_range;
     }
     struct angle g = reduced(&u);
-    struct wide t = wide_div(sine_in(&g, g.quadrant), sine_in(&g, g.quadrant + 1));
+    struct wide t = tangent_in(&g);
     t.sign ^= u.sign;
     *tangent = rounded(x, t, false);
     return true;
@@ -479,6 +496,21 @@ static const struct wide arctan_eighths[8] = {
     {false, FP_BIAS - 1, {0xC90FDAA22168C234u, 0xC4C6628B80DC1CD1u}},
 };
 
+/* arctan(s) for 0 < s <= 1/8. A small one lies below s by less than its last bit: if s is a quotient with more bits
+ * than fit, that changes nothing, else it is the next lower value (a quotient of 64-bit numbers that ends here has
+ * at most 64 bits). */
+static struct wide small_arctan(struct wide s)
+{
+    if (s.exp >= FP_BIAS - 63) {
+        return arc_series(s, true);
+    }
+    if (!(s.m.lo & 1)) {
+        struct u128 last = {0, 1};
+        s = normalised(s.sign, s.exp, u128_sub(s.m, last));
+    }
+    return s;
+}
+
 /* arctan(n / d), 0 < n <= d: arctan(k/8) + arctan((8n - kd) / (8d + kn)) for the nearest k. */
 static struct wide arctan_of_ratio(struct wide n, struct wide d)
 {
@@ -489,7 +521,7 @@ static struct wide arctan_of_ratio(struct wide n, struct wide d)
         eighths = (sixteenths + 1) / 2;
     }
     if (eighths == 0) {
-        return arc_series(wide_div(n, d), true);
+        return small_arctan(wide_div(n, d));
     }
     struct wide k = from_integer((int32_t)eighths), kn = wide_mul(k, n), kd = wide_mul(k, d);
     n.exp += 3;

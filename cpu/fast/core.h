@@ -14,7 +14,7 @@
  *                      retired = fast.limit - REM + slot_meta.cnt
  *   EIP                page of fast.cur_lin + slot_meta.off - CS base; never stored
  *
- * Hosts without guaranteed sibling calls (no optimization, sanitizers) get LOOPCALL from the same
+ * Hosts without sure sibling calls (no optimization, sanitizers, s390x) get LOOPCALL from the same
  * source: a handler returns the next slot, and the values above live in memory.
  */
 #ifndef CPU_FAST_CORE_H
@@ -31,8 +31,13 @@
 #define FAST_SANITIZED 1
 #endif
 #endif
+/* Where six arguments travel in registers that a sibling call may change (not s390x: r6 is the callee's to keep). */
+#if (defined(__x86_64__) && !defined(_WIN32)) || defined(__aarch64__) || \
+    (defined(__riscv) && __riscv_xlen == 64)
+#define FAST_SIBCALLS 1
+#endif
 #if defined(RETRACE_LOOPCALL) || !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || \
-    defined(__SANITIZE_THREAD__) || defined(FAST_SANITIZED) || !defined(__GNUC__)
+    defined(__SANITIZE_THREAD__) || defined(FAST_SANITIZED) || !defined(__GNUC__) || !defined(FAST_SIBCALLS)
 #define FAST_LOOPCALL 1
 #endif
 

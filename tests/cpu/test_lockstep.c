@@ -365,6 +365,45 @@ static void compose_vectors(struct program *p, struct rng *r)
         byte(p, 0x90);
 }
 
+/* Forms that compose() seldom makes: the P6's, other operand sizes, memory operands of stack and flow. */
+static void rare_instruction(struct program *p, struct rng *r)
+{
+    static const uint8_t twos[] = {0xb6, 0xb7, 0xbe, 0xbf, 0xa5, 0xad, 0xbc, 0xbd, 0xa3, 0xab, 0xb3, 0xbb, 0xaf};
+    bool other_size = below(r, 2);
+    unsigned full = other_size == p->wide ? 2 : 4;
+    if (other_size)
+        byte(p, 0x66);
+    switch (below(r, 16)) {
+    case 0: case 1: two_byte(p, r, 0x40 + below(r, 16)); break; /* CMOVcc */
+    case 2: two_byte(p, r, 0x90 + below(r, 16)); break;
+    case 3: one_byte(p, r, 0x8d, true); break; /* LEA */
+    case 4: case 5: two_byte(p, r, twos[below(r, sizeof(twos))]); break;
+    case 6: two_byte(p, r, 0xa4 + 8 * below(r, 2)), byte(p, rnd(r)); break; /* SHLD, SHRD imm8 */
+    case 7: byte(p, 0xff), modrm(p, r, 6, true); break; /* PUSH m */
+    case 8: byte(p, 0x8f), modrm(p, r, 0, true); break;
+    case 9: byte(p, 0x50 + below(r, 16)); break;
+    case 10: byte(p, 0x68), word(p, rnd(r), full); break;
+    case 11: byte(p, 0x31), byte(p, 0xd2), byte(p, 0xf6 + below(r, 2)), modrm(p, r, 6 + below(r, 2), false); break;
+    case 12: byte(p, 0x31), byte(p, 0xc0 | below(r, 8) * 9); break; /* XOR r,r */
+    case 13: one_byte(p, r, 0x69, false), word(p, rnd(r), full); break;
+    case 14: byte(p, 0x80), byte(p, 0xf8 | below(r, 8)), byte(p, rnd(r)), byte(p, 0x70 + below(r, 16)), byte(p, 3); break;
+    default:
+        if (below(r, 4) == 0)
+            byte(p, 0xff), modrm(p, r, 2 + 2 * below(r, 2), true); /* CALL m, JMP m */
+        else
+            stack_reset(p, r);
+    }
+}
+
+static void compose_rare(struct program *p, struct rng *r)
+{
+    p->len = 0;
+    while (p->len + 16 < CODE_SIZE)
+        rare_instruction(p, r);
+    while (p->len < CODE_SIZE)
+        byte(p, 0x90);
+}
+
 static void noise(struct program *p, struct rng *r)
 {
     for (p->len = 0; p->len < CODE_SIZE;)
@@ -619,9 +658,19 @@ static void vector_programs_run_alike(void **state)
     lockstep("pentium3", SEGMENTED, compose_vectors, first_seed(), seeds());
 }
 
+static void rare_forms_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium2", FLAT, compose_rare, first_seed(), 2 * seeds());
+    lockstep("pentium2", PAGED, compose_rare, first_seed(), seeds());
+    lockstep("pentium2", SEGMENTED, compose_rare, first_seed(), seeds());
+    lockstep("pentium2", REAL, compose_rare, first_seed(), seeds());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rare_forms_run_alike),
         cmocka_unit_test(real_mode_programs_run_alike),
         cmocka_unit_test(real_mode_noise_runs_alike_on_all_models),
         cmocka_unit_test(flat_programs_run_alike),

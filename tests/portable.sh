@@ -1,0 +1,56 @@
+#!/bin/sh
+# The same machine on other hosts: builds for s390x (big-endian) and aarch64, runs unit tests under qemu-user, and
+# boots FreeDOS by its guest script on each and natively: the state hash in the end must be the same.
+# Usage: tests/portable.sh [--install-deps]. Build directories build-s390x and build-aarch64; logs build-ARCH/portable.log.
+# All of the unit tests that concern the machine run big-endian, where they can find most; aarch64 runs the CPU's.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+corpus=${RETRACE_CORPUS:-../shared/corpus}
+floppy=$corpus/images/freedos/fd144.img
+script=tests/guest/scripts/freedos-fd144-pentium2.rts
+options=${1:-}
+
+boot() { # boot BUILD RUNNER...: prints the state hash in the end
+    words=$1/portable.rts
+    { grep -v '^#' $script; echo 'info hash'; } >"$words"
+    at=$1
+    shift
+    "$@" "$at/retrace" -display none -M pc -cpu pentium2 -m 4 -fda "$floppy" -snapshot -icount shift=2 \
+        -rtc base=2026-01-31T12:00:00 -script "$words" | grep icount
+}
+
+hash_of() { # hash_of BUILD RUNNER...: into BUILD/portable.hash
+    if [ -e "$floppy" ]; then boot "$@"; else echo "no $floppy"; fi >"$1/portable.hash"
+}
+
+one() { # one ARCH FOLDER...: build, unit tests, boot
+    arch=$1 b=build-$1
+    shift
+    # shellcheck disable=SC2086
+    ./configure --build="$b" --cross="$arch-linux-gnu" $options || return 1
+    make -s -j2 BUILD="$b" UNIT="$*" check-unit || return 1
+    hash_of "$b" "qemu-$arch-static" -L "/usr/$arch-linux-gnu"
+}
+
+status=0
+{ [ -e build/config.mk ] || ./configure >/dev/null; } && make -s build/retrace || exit 1
+hash_of build env
+mkdir -p build-s390x build-aarch64
+# One after the other: apt and dpkg run alone.
+[ -z "$options" ] || for arch in s390x aarch64; do
+    ./configure --build="build-$arch" --cross="$arch-linux-gnu" "$options" >/dev/null || exit 1
+done
+one s390x cpu mmu machine devices >build-s390x/portable.log 2>&1 &
+big=$!
+one aarch64 cpu mmu >build-aarch64/portable.log 2>&1 || status=1
+wait $big || status=1
+
+echo "x86-64   $(cat build/portable.hash)"
+for arch in s390x aarch64; do
+    printf '%-8s %s; unit tests: %s\n' $arch "$(cat build-$arch/portable.hash)" \
+        "$(grep ' failed$' build-$arch/portable.log || tail -n 5 build-$arch/portable.log)"
+    cmp -s build/portable.hash build-$arch/portable.hash || status=1
+done
+[ -e "$floppy" ] || echo "skipped: the boots; there is no $floppy"
+[ $status = 0 ] || echo "the hosts differ or a test failed; see build-*/portable.log"
+exit $status
