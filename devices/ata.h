@@ -62,6 +62,7 @@ struct ata_state {
     uint64_t due; /* when the work at hand is done; all ones: nothing under way */
     uint64_t lba; /* next sector (block) of the command */
     uint32_t left; /* sectors (blocks) still to be moved */
+    uint32_t reserved1;
     struct ata_drive_state drive[ATA_DRIVES];
     uint16_t data_pos, data_end, data_have; /* next byte, end of this DRQ block, filled bytes */
     uint16_t limit;  /* ATAPI: bytes a DRQ block */
