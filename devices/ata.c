@@ -578,20 +578,20 @@ static const struct job *job_of(const struct ata *a)
     return &jobs[a->st.job];
 }
 
-STATE_DESC(taskfile_desc, struct ata_taskfile, 1,
+STATE_DESC(ata_taskfile_desc, struct ata_taskfile, 1,
            FIELD(struct ata_taskfile, feature, "features: last, one before"),
            FIELD(struct ata_taskfile, count, "sector count"),
            FIELD(struct ata_taskfile, lba_low, "sector number"),
            FIELD(struct ata_taskfile, lba_mid, "cylinder low"),
            FIELD(struct ata_taskfile, lba_high, "cylinder high"));
 
-STATE_DESC(drive_desc, struct ata_drive_state, 1,
+STATE_DESC(ata_drive_desc, struct ata_drive_state, 1,
            FIELD(struct ata_drive_state, sectors, "of the hard disk"),
            FIELD(struct ata_drive_state, max_sectors, "of them reachable (SET MAX)"),
            FIELD(struct ata_drive_state, head, "sector under the head"),
            FIELD_STRUCT(struct ata_drive_state, cd, struct atapi_state, atapi_desc,
                         "the packet device"),
-           FIELD_STRUCT(struct ata_drive_state, reg, struct ata_taskfile, taskfile_desc,
+           FIELD_STRUCT(struct ata_drive_state, reg, struct ata_taskfile, ata_taskfile_desc,
                         "registers"),
            FIELD_MAX(struct ata_drive_state, status, 0x71, "DRDY 40 DF 20 DSC 10 ERR 01"),
            FIELD(struct ata_drive_state, error, "error register"),
@@ -614,7 +614,7 @@ STATE_DESC(ata_desc, struct ata_state, 1,
            FIELD(struct ata_state, lba, "next sector of the command"),
            FIELD(struct ata_state, left, "sectors still to be moved"),
            FIELD_MAX(struct ata_state, reserved1, 0, "zero"),
-           FIELD_STRUCT(struct ata_state, drive, struct ata_drive_state, drive_desc, "the drives"),
+           FIELD_STRUCT(struct ata_state, drive, struct ata_drive_state, ata_drive_desc, "the drives"),
            FIELD_MAX(struct ata_state, data_pos, ATA_BUFFER, "next byte of the block"),
            FIELD_MAX(struct ata_state, data_end, ATA_BUFFER, "its end"),
            FIELD_MAX(struct ata_state, data_have, ATA_BUFFER, "bytes in the buffer"),

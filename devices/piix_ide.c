@@ -23,7 +23,7 @@ enum { START = 0x01, TO_MEMORY = 0x08 };
 enum { ACTIVE = 0x01, FAILED = 0x02, INTERRUPT = 0x04, DMA_CAPABLE = 0x60 };
 enum { PRD_BYTES = 8, PRD_LAST = 0x80, REGION = 0x10000 };
 
-STATE_DESC(channel_desc, struct piix_ide_channel_state, 1,
+STATE_DESC(piix_ide_channel_desc, struct piix_ide_channel_state, 1,
            FIELD_MAX(struct piix_ide_channel_state, table, 0xfffffffc, "BMIDTP"),
            FIELD(struct piix_ide_channel_state, next, "address of the next descriptor"),
            FIELD(struct piix_ide_channel_state, address, "next byte of the present region"),
@@ -36,7 +36,7 @@ STATE_DESC(channel_desc, struct piix_ide_channel_state, 1,
 STATE_DESC(piix_ide_desc, struct piix_ide_state, 1,
            FIELD_STRUCT(struct piix_ide_state, pci, struct pci_config, pci_config_desc,
                         "configuration space"),
-           FIELD_STRUCT(struct piix_ide_state, channel, struct piix_ide_channel_state, channel_desc,
+           FIELD_STRUCT(struct piix_ide_state, channel, struct piix_ide_channel_state, piix_ide_channel_desc,
                         "bus masters"));
 
 static const struct pci_identity identity = {
