@@ -452,7 +452,7 @@ static void info_cpus(struct monitor *mon)
 static void info_drive(struct monitor *mon, const char *name, const struct blk *b, bool snapshot)
 {
     if (b)
-        say(mon, "%s: %" PRIu64 " KiB (%s)%s%s\n", name, b->size / 1024, b->name,
+        say(mon, "%s: %" PRIu64 " KiB%s%s\n", name, b->size / 1024,
             b->read_only ? ", read-only" : "", snapshot && !b->read_only ? ", writes stay in memory" : "");
     else
         say(mon, "%s: [not inserted]\n", name);

@@ -387,9 +387,13 @@ static enum emu_err load_chunk(struct source *s, const struct chunk *c, struct m
 {
     if (strcmp(c->cls, "clock") == 0)
         return load_state(s, c, &clock_state_desc, &pc->clk.st);
-    if (strcmp(c->cls, "memory") == 0 || strcmp(c->cls, "rom") == 0)
+    bool block = strcmp(c->cls, "memory") == 0 || strcmp(c->cls, "rom") == 0;
+    bool medium = strcmp(c->cls, "medium") == 0;
+    if ((block && c->version != MEMORY_VERSION) || (medium && c->version != MEDIUM_VERSION))
+        return damaged(s, "it was made by another version of Retrace");
+    if (block)
         return load_block(s, c, pc->phys);
-    if (strcmp(c->cls, "medium") == 0)
+    if (medium)
         return load_medium(s, c, m);
     struct device *d = find_device(pc, c->id);
     if (!d || strcmp(d->cls->name, c->cls) != 0)

@@ -387,7 +387,7 @@ static enum emu_err use_floppy(struct options *o, const struct drive_words *d, s
 {
     unsigned i = d->indexed ? d->index : o->cfg.floppy_path[0] != NULL;
     if (!d->c.path || i >= FLOPPY_DRIVES)
-        return error_set(err, EMU_ARG, "-drive if=floppy: give file=X and index=0 or 1");
+        return error_set(err, EMU_ARG, "-drive if=floppy: give file=X; there are two floppies, index=0 and index=1");
     o->cfg.floppy_path[i] = d->c.path;
     o->cfg.floppy_readonly[i] = d->c.readonly;
     if (d->c.snapshot)
