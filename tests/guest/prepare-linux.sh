@@ -1,12 +1,16 @@
 #!/bin/sh
 # Fetches Debian's i386 kernel and busybox (without installing them) and makes the initramfs of the
-# guest tests. Usage: prepare-linux.sh DIR; leaves DIR/vmlinuz and DIR/initrd.gz. Exit 77: not to be had.
+# guest tests. Usage: prepare-linux.sh DIR; leaves DIR/vmlinuz, DIR/initrd.gz and, with the modules for
+# disks (/disks.sh loads them), DIR/initrd-disk.gz. Exit 77: not to be had.
 set -eu
 dir=$1
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-if [ -f "$dir/vmlinuz" ] && [ -f "$dir/initrd.gz" ] && [ "$dir/initrd.gz" -nt "$here/init" ]; then
+modules='scsi_common scsi_mod crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi crc32c_generic crc16
+    mbcache jbd2 ext4 cdrom isofs sd_mod sr_mod libata ata_piix'
+if [ -f "$dir/vmlinuz" ] && [ -f "$dir/initrd.gz" ] && [ "$dir/initrd.gz" -nt "$here/init" ] &&
+    [ -f "$dir/initrd-disk.gz" ] && [ "$dir/initrd-disk.gz" -nt "$here/prepare-linux.sh" ]; then
     exit 0
 fi
 
@@ -26,13 +30,16 @@ if ! apt-cache show linux-image-686:i386 >/dev/null 2>&1; then
     $sudo apt-get update -qq || echo "prepare-linux: apt-get update reported errors; going on" >&2
 fi
 
-if [ ! -f "$dir/vmlinuz" ]; then
+if [ ! -f "$dir/vmlinuz" ] || [ ! -d "$dir/modules" ]; then
     image=$(apt-cache depends linux-image-686:i386 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
     [ -n "$image" ] || skip "the package lists do not know linux-image-686:i386"
     (cd "$dir" && apt-get download -qq "${image%:i386}:i386") || skip "cannot download $image"
     dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb | tar -x -C "$dir" --wildcards './boot/vmlinuz-*'
     mv "$dir"/boot/vmlinuz-* "$dir/vmlinuz"
-    rm -rf "$dir/boot" "$dir"/linux-image-*.deb
+    dpkg-deb --fsys-tarfile "$dir"/linux-image-*.deb | tar -x -C "$dir" --wildcards './lib/modules/*.ko'
+    mkdir -p "$dir/modules"
+    find "$dir/lib" -name '*.ko' -exec mv {} "$dir/modules/" \;
+    rm -rf "$dir/boot" "$dir/lib" "$dir"/linux-image-*.deb
 fi
 if [ ! -f "$dir/busybox" ]; then
     (cd "$dir" && apt-get download -qq busybox-static:i386) || skip "cannot download busybox-static:i386"
@@ -48,5 +55,24 @@ cp "$dir/busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 cp "$here/init" "$root/init"
 chmod 755 "$root/init" "$root/bin/busybox"
-find "$root" -exec touch -h -d @0 {} +
-(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n >"$dir/initrd.gz"
+archive() { # archive ROOT: what a kernel takes
+    find "$1" -exec touch -h -d @0 {} +
+    (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n
+}
+archive "$root" >"$dir/initrd.gz"
+
+# A second archive behind the first one adds the modules; "sh /disks.sh dma=0" makes libata use PIO.
+rm -rf "$root"
+mkdir -p "$root/lib/modules"
+for m in $modules; do
+    [ ! -f "$dir/modules/$m.ko" ] || cp "$dir/modules/$m.ko" "$root/lib/modules/"
+done
+cat >"$root/disks.sh" <<END
+for m in $(echo $modules); do
+    args=
+    [ \$m != libata ] || args=\$1
+    [ ! -f /lib/modules/\$m.ko ] || insmod /lib/modules/\$m.ko \$args
+done
+END
+archive "$root" >"$dir/modules.gz"
+cat "$dir/initrd.gz" "$dir/modules.gz" >"$dir/initrd-disk.gz"
