@@ -876,6 +876,8 @@ enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *pa
     bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
     unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
     *readonly |= c->cdrom;
+    if (c->format && strcmp(c->format, "raw") != 0)
+        return error_set(err, EMU_UNSUPPORTED, "%s: images of format %s cannot be opened yet", path, c->format);
     enum emu_err e = raw_open(path, *readonly || snapshot, &image, err);
     if (e)
         return e;
