@@ -7,8 +7,8 @@
  *
  * Interrupts: each slot's INTx# wires are rotated over the PIRQs; an output is the OR of the PIRQs
  * routed to it and the ISA pin. Whether it is level-triggered is the interrupt controller's ELCR.
- * NOT MODELLED: SMI, X-bus chip selects, ISA clock and recovery times, USB, IDE (function 1), the
- * I/O APIC: their registers hold what is written.
+ * NOT MODELLED: SMI, X-bus chip selects, ISA clock and recovery times, USB, the I/O APIC: their
+ * registers hold what is written. IDE (function 1) is piix_ide.c.
  * Wired by the board: pci_bus_add at slot 1 function 0, irq outputs to the interrupt controllers,
  * PCI devices' lines to piix_set_intx, piix_reset_io behind pci_host's address port.
  */

@@ -22,6 +22,10 @@ enum emu_err machine_config_check(const struct machine_config *cfg, struct error
                          (unsigned long long)(cfg->ram_size >> 20), MAX_RAM_MIB);
     if (cfg->kernel_path && cfg->cpu.level < CPU_386)
         return error_set(err, EMU_ARG, "-kernel needs a 386 or later, not a %s; leave -cpu out", cfg->cpu.name);
+    for (unsigned i = 0; i < IDE_DRIVES; i++) {
+        if (cfg->ide[i].present && !cfg->ide[i].cdrom && !cfg->ide[i].path)
+            return error_set(err, EMU_ARG, "hard disk %u has no image; give one with -hd%c FILE", i, 'a' + (int)i);
+    }
     if (cfg->initrd_path && !cfg->kernel_path)
         return error_set(err, EMU_ARG, "-initrd needs -kernel");
     return EMU_OK;

@@ -9,7 +9,21 @@
 
 enum board { BOARD_PC, BOARD_ISAPC };
 
-enum { FLOPPY_DRIVES = 2, SERIAL_PORTS = 2 };
+enum { FLOPPY_DRIVES = 2, IDE_DRIVES = 4, SERIAL_PORTS = 2 };
+/* Where media go (machine_insert): the floppy drives, then the IDE drives. */
+enum { MEDIA_IDE = FLOPPY_DRIVES, MEDIA_DRIVES = FLOPPY_DRIVES + IDE_DRIVES };
+
+/* An IDE drive: 0 and 1 on the first channel, 2 and 3 on the second. */
+struct ide_config {
+    bool present;
+    bool cdrom;
+    const char *path;   /* NULL: an empty CD-ROM drive */
+    const char *format; /* NULL: what the file is */
+    bool readonly;
+    bool snapshot;      /* this drive's writes go to memory */
+    bool write_through; /* the drive's write cache is off */
+    bool real;          /* timing of a real drive */
+};
 
 enum { DEFAULT_RAM_MIB = 128, MAX_RAM_MIB = 3072 };
 
@@ -23,6 +37,7 @@ struct machine_config {
     const char *rom_dir;        /* our own ROM images (linuxboot.bin) */
     const char *floppy_path[FLOPPY_DRIVES]; /* NULL: empty drive */
     bool floppy_readonly[FLOPPY_DRIVES];
+    struct ide_config ide[IDE_DRIVES];
     bool snapshot;              /* writes go to memory, not to the images */
     const char *kernel_path, *initrd_path, *append;
     const char *boot_order;     /* letters: a floppy, c disk, d CD, n network; NULL: board's default */

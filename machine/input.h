@@ -17,8 +17,8 @@ enum input_kind {
     INPUT_POWERDOWN, /* the power button (ACPI) */
     INPUT_NMI,
     INPUT_RATE,      /* value = new clock rate (ns per instruction * 65536) */
-    INPUT_INSERT,    /* a = drive, b = 1 read-only; text = path */
-    INPUT_EJECT,     /* a = drive */
+    INPUT_INSERT,    /* a = drive (floppies, then IDE), b = 1 read-only; text = path */
+    INPUT_EJECT,     /* a = drive; b = 1: the guest is only asked */
     INPUT_KINDS
 };
 

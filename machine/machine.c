@@ -27,6 +27,19 @@ static enum emu_err choose_drives(struct machine *m, struct error *err)
     return EMU_OK;
 }
 
+/* Hard disks and CDs that are in from the start; the board is made with them. */
+static enum emu_err open_ide(struct machine *m, struct error *err)
+{
+    enum emu_err e = EMU_OK;
+    for (unsigned d = 0; !e && d < IDE_DRIVES; d++) {
+        const struct ide_config *c = &m->cfg.ide[d];
+        bool readonly = c->readonly;
+        if (c->present && c->path)
+            e = pc_open_ide(m, d, c->path, &readonly, &m->ide[d], err);
+    }
+    return e;
+}
+
 static enum emu_err open_floppies(struct machine *m, struct error *err)
 {
     for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
@@ -54,6 +67,8 @@ enum emu_err machine_new(const struct machine_config *cfg, const struct machine_
     m->running = true;
     e = choose_drives(m, err);
     if (!e)
+        e = open_ide(m, err);
+    if (!e)
         e = pc_new(m, &m->pc, err);
     if (!e)
         e = open_floppies(m, err);
@@ -72,6 +87,8 @@ void machine_free(struct machine *m)
     pc_free(m->pc);
     for (unsigned d = 0; d < FLOPPY_DRIVES; d++)
         blk_close(m->floppy[d], NULL);
+    for (unsigned d = 0; d < IDE_DRIVES; d++)
+        blk_close(m->ide[d], NULL);
     input_free(&m->input);
     typist_free(&m->typist);
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
@@ -81,29 +98,57 @@ void machine_free(struct machine *m)
 
 /* --- input --- */
 
+static enum emu_err open_medium(const struct machine *m, unsigned drive, const char *path,
+                                bool *readonly, struct blk **out, struct error *err)
+{
+    return drive < MEDIA_IDE ? pc_open_floppy(m, path, readonly, out, err)
+                             : pc_open_ide(m, drive - MEDIA_IDE, path, readonly, out, err);
+}
+
+static struct blk **medium_of(struct machine *m, unsigned drive)
+{
+    return drive < MEDIA_IDE ? &m->floppy[drive] : &m->ide[drive - MEDIA_IDE];
+}
+
+struct blk *machine_medium(const struct machine *m, unsigned drive)
+{
+    return drive < MEDIA_IDE ? m->floppy[drive] : m->ide[drive - MEDIA_IDE];
+}
+
 static void apply_insert(struct machine *m, const struct input_event *ev)
 {
     struct blk *image = NULL;
     struct error err;
     unsigned drive = ev->a;
     bool readonly = ev->b != 0;
-    enum emu_err e = pc_open_floppy(m, ev->text, &readonly, &image, &err);
-    if (!e)
+    enum emu_err e = open_medium(m, drive, ev->text, &readonly, &image, &err);
+    if (!e && drive < MEDIA_IDE)
         e = pc_insert_floppy(m->pc, drive, image, readonly, &err);
+    else if (!e)
+        pc_set_cdrom(m->pc, drive - MEDIA_IDE, image);
     if (e) {
         blk_close(image, NULL);
-        log_guest(&m->pc->log, "floppy", "%s", err.text);
+        log_guest(&m->pc->log, "media", "%s", err.text);
         return;
     }
-    blk_close(m->floppy[drive], NULL);
-    m->floppy[drive] = image;
+    blk_close(*medium_of(m, drive), NULL);
+    *medium_of(m, drive) = image;
 }
 
-static void apply_eject(struct machine *m, unsigned drive)
+static void apply_eject(struct machine *m, const struct input_event *ev)
 {
-    pc_eject_floppy(m->pc, drive);
-    blk_close(m->floppy[drive], NULL);
-    m->floppy[drive] = NULL;
+    unsigned drive = ev->a, ide = drive - MEDIA_IDE;
+    if (ev->b) {
+        if (drive >= MEDIA_IDE)
+            ata_request_eject(&m->pc->ide[ide / ATA_DRIVES], ide % ATA_DRIVES);
+        return;
+    }
+    if (drive < MEDIA_IDE)
+        pc_eject_floppy(m->pc, drive);
+    else
+        pc_set_cdrom(m->pc, drive - MEDIA_IDE, NULL);
+    blk_close(*medium_of(m, drive), NULL);
+    *medium_of(m, drive) = NULL;
 }
 
 static void apply_input(struct machine *m, struct input_event *ev)
@@ -123,7 +168,7 @@ static void apply_input(struct machine *m, struct input_event *ev)
     case INPUT_NMI: pc_pulse_nmi(pc); break;
     case INPUT_RATE: clock_set_rate(&pc->clk, ev->value); break;
     case INPUT_INSERT: apply_insert(m, ev); break;
-    case INPUT_EJECT: apply_eject(m, ev->a); break;
+    case INPUT_EJECT: apply_eject(m, ev); break;
     case INPUT_KINDS: break;
     }
 }
@@ -202,12 +247,29 @@ static void feed_serial(struct machine *m)
 
 /* --- media --- */
 
+/* Can media be put into this drive? */
+static enum emu_err check_changeable(const struct machine *m, unsigned drive, struct error *err)
+{
+    if (drive < MEDIA_IDE || m->cfg.ide[drive - MEDIA_IDE].cdrom)
+        return EMU_OK;
+    return error_set(err, EMU_ARG, "%s is no drive with changeable media",
+                     pc_ide_name(m, drive - MEDIA_IDE));
+}
+
+bool machine_locked(const struct machine *m, unsigned drive)
+{
+    unsigned d = drive - MEDIA_IDE;
+    return drive >= MEDIA_IDE && ata_locked(&m->pc->ide[d / ATA_DRIVES], d % ATA_DRIVES);
+}
+
 enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path, bool readonly,
                             struct error *err)
 {
     struct blk *probe = NULL; /* refuse a bad image now, while the old one is still in */
     bool ro = readonly;
-    enum emu_err e = pc_open_floppy(m, path, &ro, &probe, err);
+    enum emu_err e = check_changeable(m, drive, err);
+    if (!e)
+        e = open_medium(m, drive, path, &ro, &probe, err);
     blk_close(probe, NULL);
     if (e)
         return e;
@@ -221,15 +283,25 @@ enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
 
 void machine_eject(struct machine *m, unsigned drive)
 {
+    struct error err;
+    if (check_changeable(m, drive, &err))
+        return;
     post(m, (struct input_event){.kind = INPUT_EJECT, .a = (uint8_t)drive});
+    drain_input(m);
+}
+
+void machine_press_eject(struct machine *m, unsigned drive)
+{
+    post(m, (struct input_event){.kind = INPUT_EJECT, .a = (uint8_t)drive, .b = 1});
     drain_input(m);
 }
 
 enum emu_err machine_flush(struct machine *m, struct error *err)
 {
     enum emu_err first = EMU_OK;
-    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
-        enum emu_err e = m->floppy[d] ? blk_flush(m->floppy[d], first ? NULL : err) : EMU_OK;
+    for (unsigned d = 0; d < MEDIA_DRIVES; d++) {
+        struct blk *b = machine_medium(m, d);
+        enum emu_err e = b ? blk_flush(b, first ? NULL : err) : EMU_OK;
         if (!first)
             first = e;
     }

@@ -38,6 +38,7 @@ struct machine {
     struct machine_host host;
     struct pc *pc;
     struct blk *floppy[FLOPPY_DRIVES];  /* NULL: empty */
+    struct blk *ide[IDE_DRIVES];        /* NULL: an empty CD-ROM drive, or none */
     uint8_t floppy_type[FLOPPY_DRIVES]; /* enum floppy_drive_type: fixed when the machine is made */
     struct input_log input;
     struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
@@ -79,10 +80,16 @@ void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
 void machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len);
 bool machine_serial_busy(const struct machine *m, unsigned port); /* some are still waiting */
 
-/* Media. The image is opened (and refused with a sentence) before anything changes. */
+/* Media. Drives are numbered floppies first, then IDE (MEDIA_IDE). The image is opened (and refused with a sentence) before anything changes. */
 MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
                                        bool readonly, struct error *err);
 void machine_eject(struct machine *m, unsigned drive);
+/* What is in a drive, or NULL. */
+struct blk *machine_medium(const struct machine *m, unsigned drive);
+/* Has the guest locked the drive's tray? */
+bool machine_locked(const struct machine *m, unsigned drive);
+/* The eject button of a locked drive: the guest is asked. */
+void machine_press_eject(struct machine *m, unsigned drive);
 /* Writes everything that is buffered to the images. */
 MUST_CHECK enum emu_err machine_flush(struct machine *m, struct error *err);
 

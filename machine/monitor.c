@@ -196,18 +196,39 @@ static enum emu_err word_mouse_button(struct monitor *mon, const struct args *a,
     return EMU_OK;
 }
 
-/* QEMU's device names for the floppy drives. */
-static enum emu_err drive_number(const char *name, unsigned *drive, struct error *err)
+/* QEMU's names for drives: "floppy0", "ide1-cd0"; "fda" and "a:" are the older ones. */
+static enum emu_err drive_number(const struct monitor *mon, const char *name, unsigned *drive, struct error *err)
 {
-    static const char *const words[] = {"floppy0", "floppy1", "fda", "fdb", "a:", "b:", NULL};
+    static const char *const floppies[] = {"floppy0", "floppy1", "fda", "fdb", "a:", "b:"};
+    const char *words[ARRAY_LEN(floppies) + IDE_DRIVES + 1] = {0};
+    unsigned number[ARRAY_LEN(words)], n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(floppies); i++, n++) {
+        words[n] = floppies[i];
+        number[n] = i & 1;
+    }
+    for (unsigned d = 0; d < IDE_DRIVES; d++) {
+        if (!mon->m->cfg.ide[d].present)
+            continue;
+        words[n] = pc_ide_name(mon->m, d);
+        number[n++] = MEDIA_IDE + d;
+    }
     for (unsigned i = 0; words[i]; i++) {
         if (strcmp(words[i], name) == 0) {
-            *drive = i & 1;
+            *drive = number[i];
             return EMU_OK;
         }
     }
     return error_set(err, EMU_ARG, "there is no drive \"%s\"; did you mean \"%s\"?", name,
                      nearest_word(name, words));
+}
+
+/* A locked tray: the guest is asked to let go, and nothing else happens. */
+static enum emu_err ask_locked(struct monitor *mon, unsigned drive, const char *name, struct error *err)
+{
+    if (!machine_locked(mon->m, drive))
+        return EMU_OK;
+    machine_press_eject(mon->m, drive);
+    return error_set(err, EMU_ARG, "%s is locked by the guest, which was asked to eject; try again, or use eject -f", name);
 }
 
 /* change floppy0 FILE [raw [read-only]] */
@@ -216,9 +237,11 @@ static enum emu_err word_change(struct monitor *mon, const struct args *a, struc
     static const char *const modes[] = {"retain", "read-only", "read-write", NULL};
     unsigned drive;
     const char *mode = a->count > 4 ? a->word[4] : "retain";
-    enum emu_err e = drive_number(a->word[1], &drive, err);
+    enum emu_err e = drive_number(mon, a->word[1], &drive, err);
     if (!e && a->count > 3 && strcmp(a->word[3], "raw") != 0)
-        return error_set(err, EMU_ARG, "there is no image format \"%s\" for floppies; did you mean \"raw\"?", a->word[3]);
+        return error_set(err, EMU_ARG, "there is no image format \"%s\" for this drive; did you mean \"raw\"?", a->word[3]);
+    if (!e)
+        e = ask_locked(mon, drive, a->word[1], err);
     for (size_t i = 0; !e && modes[i]; i++) {
         if (strcmp(modes[i], mode) == 0)
             return machine_insert(mon->m, drive, a->word[2], i == 1, err);
@@ -229,8 +252,13 @@ static enum emu_err word_change(struct monitor *mon, const struct args *a, struc
 static enum emu_err word_eject(struct monitor *mon, const struct args *a, struct error *err)
 {
     unsigned drive;
-    const char *name = a->word[1][0] == '-' && a->count > 2 ? a->word[2] : a->word[1]; /* -f */
-    enum emu_err e = drive_number(name, &drive, err);
+    bool force = strcmp(a->word[1], "-f") == 0 && a->count > 2;
+    const char *name = force ? a->word[2] : a->word[1];
+    enum emu_err e = drive_number(mon, name, &drive, err);
+    if (!e && !force)
+        e = ask_locked(mon, drive, name, err);
+    if (!e && drive >= MEDIA_IDE && !mon->m->cfg.ide[drive - MEDIA_IDE].cdrom)
+        return error_set(err, EMU_ARG, "%s is a hard disk and cannot be ejected", name);
     if (!e)
         machine_eject(mon->m, drive);
     return e;
@@ -421,15 +449,28 @@ static void info_cpus(struct monitor *mon)
         c->core == CORE_FAST ? "fast" : "reference", cpu_pc(c), c->st.halted ? " (halted)" : "");
 }
 
+static void info_drive(struct monitor *mon, const char *name, const struct blk *b, bool snapshot)
+{
+    if (b)
+        say(mon, "%s: %" PRIu64 " KiB%s%s\n", name, b->size / 1024,
+            b->read_only ? ", read-only" : "", snapshot && !b->read_only ? ", writes stay in memory" : "");
+    else
+        say(mon, "%s: [not inserted]\n", name);
+}
+
 static void info_block(struct monitor *mon)
 {
-    for (unsigned d = 0; d < FLOPPY_DRIVES; d++) {
-        struct blk *b = mon->m->floppy[d];
-        if (b)
-            say(mon, "floppy%u: %" PRIu64 " KiB%s%s\n", d, b->size / 1024,
-                b->read_only ? ", read-only" : "", mon->m->cfg.snapshot ? ", writes stay in memory" : "");
-        else
-            say(mon, "floppy%u: [not inserted]\n", d);
+    static const char *const floppies[FLOPPY_DRIVES] = {"floppy0", "floppy1"};
+    const struct machine_config *cfg = &mon->m->cfg;
+    for (unsigned d = 0; d < FLOPPY_DRIVES; d++)
+        info_drive(mon, floppies[d], machine_medium(mon->m, d), cfg->snapshot);
+    for (unsigned d = 0; d < IDE_DRIVES; d++) {
+        const char *name = pc_ide_name(mon->m, d);
+        if (!cfg->ide[d].present)
+            continue;
+        info_drive(mon, name, machine_medium(mon->m, MEDIA_IDE + d), cfg->snapshot || cfg->ide[d].snapshot);
+        if (machine_locked(mon->m, MEDIA_IDE + d))
+            say(mon, "    locked by the guest\n");
     }
 }
 
@@ -528,8 +569,8 @@ static const struct word {
     {"type", 1, 1, word_type, "\"TEXT\"", "type text; \\n is Enter", false},
     {"mouse_move", 2, 3, word_mouse_move, "DX DY [DZ]", "move the mouse", false},
     {"mouse_button", 1, 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
-    {"change", 2, 4, word_change, "floppy0 FILE [raw [read-only]]", "put an image into a drive", false},
-    {"eject", 1, 2, word_eject, "[-f] floppy0", "empty a drive", false},
+    {"change", 2, 4, word_change, "DRIVE FILE [raw [read-only]]", "put an image into floppy0, ide1-cd0...", false},
+    {"eject", 1, 2, word_eject, "[-f] DRIVE", "empty a drive (-f: also one that the guest has locked)", false},
     {"screendump", 1, 1, word_screendump, "FILE", "save the picture (PNG, or PPM by name)", false},
     {"screentext", 0, 0, word_screentext, "", "the text on the screen", false},
     {"pmemsave", 3, 3, word_pmemsave, "ADDR LEN FILE", "save physical memory", false},

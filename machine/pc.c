@@ -24,6 +24,8 @@ enum {
     IRQ_SCI = 9,
     IRQ_MOUSE = 12,
     IRQ_FPU = 13,
+    IRQ_IDE0 = 14,
+    IRQ_IDE1 = 15,
 };
 enum { DMA_FLOPPY = 2 };
 /* A byte on a serial line takes this long whatever the divisor says: the other end is a file or a
@@ -395,6 +397,85 @@ static void make_dma_and_floppy(struct pc *pc)
     i82077_init(&pc->fdc, "fdc", f);
 }
 
+/* --- IDE: two channels, on `pc` behind the PIIX3's function 1 --- */
+
+static const uint16_t ide_ports[2] = {0x1f0, 0x170}, ide_control_port[2] = {0x3f6, 0x376};
+
+static struct ata_drive_wiring ide_drive(struct pc *pc, unsigned drive)
+{
+    const struct ide_config *c = &pc->m->cfg.ide[drive];
+    struct ata_drive_wiring w = {.real = c->real, .no_write_cache = c->write_through};
+    uint8_t first[ATA_SECTOR] = {0};
+    struct blk *medium = pc->m->ide[drive];
+    if (!c->present || (!c->cdrom && !medium))
+        return w;
+    w.kind = c->cdrom ? ATA_CDROM : ATA_DISK;
+    w.medium = medium;
+    snprintf(w.serial, sizeof(w.serial), "RT%05u", drive + 1);
+    if (!c->cdrom && !blk_read(medium, 0, first, sizeof(first), NULL))
+        w.geometry = ata_guess_geometry(medium->size / ATA_SECTOR, first);
+    return w;
+}
+
+static void make_ide(struct pc *pc)
+{
+    static const unsigned irq[2] = {IRQ_IDE0, IRQ_IDE1};
+    static const char *const id[2] = {"ide0", "ide1"};
+    bool pci = pc->m->cfg.board == BOARD_PC;
+    for (unsigned i = 0; i < 2; i++) {
+        struct ata_wiring w = {.clk = &pc->clk, .log = &pc->log};
+        w.irq = pci ? (struct irq_line){piix_ide_set_irq, &pc->ide_bridge, i} : irq_line(pc, irq[i]);
+        if (pci)
+            w.dma = piix_ide_dma(&pc->ide_bridge, i);
+        for (unsigned d = 0; d < ATA_DRIVES; d++)
+            w.drive[d] = ide_drive(pc, ATA_DRIVES * i + d);
+        ata_init(&pc->ide[i], id[i], w);
+    }
+}
+
+void pc_set_cdrom(struct pc *pc, unsigned drive, struct blk *image)
+{
+    ata_set_medium(&pc->ide[drive / ATA_DRIVES], drive % ATA_DRIVES, image);
+}
+
+static void decode_ide(void *arg, unsigned channel, bool enabled)
+{
+    struct pc *pc = arg;
+    pci_io_map_move(&pc->io_windows, &pc->ide_window[channel], enabled ? ide_ports[channel] : 0, enabled);
+    pci_io_map_move(&pc->io_windows, &pc->ide_control_window[channel],
+                    enabled ? ide_control_port[channel] : 0, enabled);
+}
+
+static void move_ide_master(void *arg, uint32_t base, bool enabled)
+{
+    struct pc *pc = arg;
+    pci_io_map_move(&pc->io_windows, &pc->ide_master_window, base, enabled);
+}
+
+static void make_ide_function(struct pc *pc)
+{
+    static const char *const name[2][2] = {{"ide0", "ide0 control"}, {"ide1", "ide1 control"}};
+    struct piix_ide_wiring w = {.log = &pc->log,
+                                .phys = pc->phys,
+                                .irq = {irq_line(pc, IRQ_IDE0), irq_line(pc, IRQ_IDE1)},
+                                .channel = {&pc->ide[0], &pc->ide[1]},
+                                .decode = decode_ide,
+                                .move = move_ide_master,
+                                .arg = pc};
+    for (unsigned i = 0; i < 2; i++) {
+        pc->ide_window[i] = (struct pci_io_window){
+            .name = name[i][0], .ops = &ata_io, .dev = &pc->ide[i], .count = 8};
+        pc->ide_control_window[i] = (struct pci_io_window){
+            .name = name[i][1], .ops = &ata_control_io, .dev = &pc->ide[i], .count = 1};
+        pci_io_map_add(&pc->io_windows, &pc->ide_window[i]);
+        pci_io_map_add(&pc->io_windows, &pc->ide_control_window[i]);
+    }
+    pc->ide_master_window = (struct pci_io_window){
+        .name = "ide bus master", .ops = &piix_ide_io, .dev = &pc->ide_bridge, .count = PIIX_IDE_PORTS};
+    pci_io_map_add(&pc->io_windows, &pc->ide_master_window);
+    piix_ide_init(&pc->ide_bridge, "piix3_ide", w);
+}
+
 static void make_ports(struct pc *pc)
 {
     static const unsigned irq[SERIAL_PORTS] = {IRQ_COM1, IRQ_COM2};
@@ -528,10 +609,13 @@ static enum emu_err make_pci(struct pc *pc, struct error *err)
                                          .move_smb = move_smb,
                                          .power_off = request_poweroff,
                                          .arg = pc});
+    make_ide_function(pc);
     make_vga_pci(pc);
     enum emu_err e = pci_bus_add(&pc->pci, 0, 0, &pc->host_bridge.pci, err);
     if (!e)
         e = pci_bus_add(&pc->pci, 1, 0, &pc->isa_bridge.pci, err);
+    if (!e)
+        e = pci_bus_add(&pc->pci, 1, 1, &pc->ide_bridge.pci, err);
     if (!e)
         e = pci_bus_add(&pc->pci, 1, 3, &pc->pm.pci, err);
     return e ? e : pci_bus_add(&pc->pci, SLOT_VGA, 0, &pc->vga_pci.fn, err);
@@ -590,6 +674,17 @@ static enum emu_err map_isa_ports(struct pc *pc, struct error *err)
     return map_ports(pc, map, ARRAY_LEN(map), err);
 }
 
+static enum emu_err map_isa_ide_ports(struct pc *pc, struct error *err)
+{
+    const struct port_range map[] = {
+        {"ide1", ide_ports[1], 8, 0, &ata_io, &pc->ide[1]},
+        {"ide0", ide_ports[0], 8, 0, &ata_io, &pc->ide[0]},
+        {"ide1 control", ide_control_port[1], 1, 0, &ata_control_io, &pc->ide[1]},
+        {"ide0 control", ide_control_port[0], 1, 0, &ata_control_io, &pc->ide[0]},
+    };
+    return map_ports(pc, map, ARRAY_LEN(map), err);
+}
+
 static enum emu_err map_pci_ports(struct pc *pc, struct error *err)
 {
     const struct port_range map[] = {
@@ -620,10 +715,10 @@ static void list_devices(struct pc *pc)
         &pc->rtc.dev,       &pc->port61.dev,    &pc->port92.dev, &pc->kbc.dev,    &pc->keyboard.dev,
         &pc->mouse.dev,     &pc->dma_page.dev,  &pc->dma[0].dev, &pc->dma[1].dev, &pc->fdc.dev,
         &pc->serial[0].dev, &pc->serial[1].dev, &pc->lpt.dev,    &pc->post.dev,   &pc->debug[0].dev,
-        &pc->debug[1].dev,  &pc->fw_cfg.dev,    &pc->vga.dev,
+        &pc->debug[1].dev,  &pc->fw_cfg.dev,    &pc->vga.dev,    &pc->ide[0].dev, &pc->ide[1].dev,
     };
     struct device *pci[] = {
-        &pc->pci.dev, &pc->host_bridge.dev, &pc->isa_bridge.dev, &pc->pm.dev, &pc->vga_pci.dev,
+        &pc->pci.dev, &pc->host_bridge.dev, &pc->isa_bridge.dev, &pc->ide_bridge.dev, &pc->pm.dev, &pc->vga_pci.dev,
     };
     for (size_t i = 0; i < ARRAY_LEN(isa); i++)
         add_device(pc, isa[i]);
@@ -669,6 +764,7 @@ static enum emu_err make_board(struct pc *pc, struct error *err)
     make_interrupts_and_time(pc);
     make_input(pc);
     make_dma_and_floppy(pc);
+    make_ide(pc);
     make_ports(pc);
     if (cfg->board == BOARD_PC) {
         e = make_pci(pc, err);
@@ -678,8 +774,8 @@ static enum emu_err make_board(struct pc *pc, struct error *err)
     }
     if (!e)
         e = map_isa_ports(pc, err);
-    if (!e && cfg->board == BOARD_PC)
-        e = map_pci_ports(pc, err);
+    if (!e)
+        e = cfg->board == BOARD_PC ? map_pci_ports(pc, err) : map_isa_ide_ports(pc, err);
     list_devices(pc);
     return e;
 }
@@ -771,6 +867,40 @@ enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, 
 }
 
 void pc_eject_floppy(struct pc *pc, unsigned drive) { i82077_eject(&pc->fdc, drive); }
+
+enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, bool *readonly,
+                         struct blk **out, struct error *err)
+{
+    const struct ide_config *c = &m->cfg.ide[drive];
+    struct blk *image;
+    bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
+    unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
+    *readonly |= c->cdrom;
+    if (c->format && strcmp(c->format, "raw") != 0)
+        return error_set(err, EMU_UNSUPPORTED, "%s: images of format %s cannot be opened yet", path, c->format);
+    enum emu_err e = raw_open(path, *readonly || snapshot, &image, err);
+    if (e)
+        return e;
+    if (image->size < least)
+        e = error_set(err, EMU_FORMAT, "%s has %llu bytes, which is not one %s", path,
+                      (unsigned long long)image->size, c->cdrom ? "block of a CD" : "sector of a disk");
+    else if (snapshot)
+        e = overlay_open(image, &image, err);
+    if (e)
+        blk_close(image, NULL);
+    else
+        *out = image;
+    return e;
+}
+
+const char *pc_ide_name(const struct machine *m, unsigned drive)
+{
+    static const char *const names[IDE_DRIVES][2] = {{"ide0-hd0", "ide0-cd0"},
+                                                     {"ide0-hd1", "ide0-cd1"},
+                                                     {"ide1-hd0", "ide1-cd0"},
+                                                     {"ide1-hd1", "ide1-cd1"}};
+    return names[drive][m->cfg.ide[drive].cdrom];
+}
 
 /* --- for the monitor --- */
 

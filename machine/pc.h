@@ -6,6 +6,7 @@
 #define MACHINE_PC_H
 
 #include "cpu/cpu.h"
+#include "devices/ata.h"
 #include "devices/debugcon.h"
 #include "devices/fw_cfg.h"
 #include "devices/i440fx.h"
@@ -19,6 +20,7 @@
 #include "devices/ns16550.h"
 #include "devices/pci.h"
 #include "devices/piix.h"
+#include "devices/piix_ide.h"
 #include "devices/piix_pm.h"
 #include "devices/port61.h"
 #include "devices/port92.h"
@@ -76,11 +78,13 @@ struct pc {
     struct ns16550 serial[SERIAL_PORTS];
     struct lpt lpt;
     struct i82077 fdc;
+    struct ata ide[IDE_DRIVES / ATA_DRIVES];
     struct vga vga;
     struct fw_cfg fw_cfg;
     struct pci_host pci;
     struct i440fx host_bridge;
     struct piix isa_bridge;
+    struct piix_ide ide_bridge;
     struct piix_pm pm;
     struct vga_pci vga_pci;
     struct glue glue;
@@ -89,7 +93,7 @@ struct pc {
     unsigned ram_region, vga_window_region, vga_direct_region, lfb_region, mmio_region, rom_region;
     unsigned bios_region;
     struct pci_io_map io_windows;
-    struct pci_io_window pm_window, smb_window;
+    struct pci_io_window pm_window, smb_window, ide_window[2], ide_control_window[2], ide_master_window;
     bool reset_requested, poweroff_requested;
     uint64_t bulk_moved; /* bytes of bulk DMA since the front end had its turn */
     bool cpu_ready; /* cpu_init() was done: there is something to close */
@@ -105,6 +109,13 @@ MUST_CHECK enum emu_err pc_open_floppy(const struct machine *m, const char *path
 MUST_CHECK enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, bool readonly,
                                          struct error *err);
 void pc_eject_floppy(struct pc *pc, unsigned drive);
+
+/* The same for IDE drives; a hard disk's medium is there from the start and stays. */
+MUST_CHECK enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, bool *readonly,
+                                    struct blk **out, struct error *err);
+void pc_set_cdrom(struct pc *pc, unsigned drive, struct blk *image); /* NULL: empty */
+/* "ide0-hd0", "ide1-cd0": QEMU's names. */
+const char *pc_ide_name(const struct machine *m, unsigned drive);
 
 void pc_power_button(struct pc *pc);
 void pc_pulse_nmi(struct pc *pc);

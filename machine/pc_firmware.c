@@ -86,13 +86,16 @@ enum emu_err pc_load_roms(struct pc *pc, struct error *err)
 
 enum {
     CMOS_FLOPPY = 0x10,
+    CMOS_DISKS = 0x12,
     CMOS_EQUIPMENT = 0x14,
     CMOS_BASE_KB = 0x15,
     CMOS_EXT_KB = 0x17,
-    CMOS_CHECKSUM = 0x2e,
+    CMOS_DISK_TYPE = 0x19,
+    CMOS_DISK_47 = 0x1b,
     CMOS_EXT_KB2 = 0x30,
     CMOS_ABOVE_16M = 0x34,
     CMOS_BOOT3 = 0x38,
+    CMOS_TRANSLATION = 0x39,
     CMOS_BOOT12 = 0x3d,
 };
 
@@ -125,6 +128,51 @@ static void describe_equipment(struct pc *pc)
     mc146818_set_cmos(&pc->rtc, CMOS_EQUIPMENT, (uint8_t)equipment);
 }
 
+static void cmos8(struct pc *pc, unsigned index, unsigned value)
+{
+    mc146818_set_cmos(&pc->rtc, (uint8_t)index, (uint8_t)value);
+}
+
+/* The geometry of a disk, or NULL. */
+static const struct ata_geometry *disk_geometry(const struct pc *pc, unsigned drive)
+{
+    const struct ata_drive_wiring *w = &pc->ide[drive / ATA_DRIVES].w.drive[drive % ATA_DRIVES];
+    return w->kind == ATA_DISK ? &w->geometry : NULL;
+}
+
+/* Type 47 of a disk of the first channel (PS/2 BIOSes, AMI): cylinders, heads, no write
+ * precompensation, control byte, landing zone, sectors a track. */
+static void describe_type_47(struct pc *pc, unsigned drive, const struct ata_geometry *g)
+{
+    unsigned at = CMOS_DISK_47 + 9 * drive;
+    cmos8(pc, CMOS_DISK_TYPE + drive, 47);
+    cmos16(pc, at, g->cylinders, 0xffff);
+    cmos8(pc, at + 2, g->heads);
+    cmos16(pc, at + 3, 0xffff, 0xffff);
+    cmos8(pc, at + 5, 0xc0 | (g->heads > 8 ? 8 : 0));
+    cmos16(pc, at + 6, g->cylinders, 0xffff);
+    cmos8(pc, at + 8, g->sectors);
+}
+
+/* Byte 12: a nibble a disk, F: see byte 19 or 1A. Byte 39: how SeaBIOS translates each disk's
+ * geometry for INT 13, two bits each: 0 not at all, 1 by the size ("LBA assist"). */
+static void describe_disks(struct pc *pc)
+{
+    unsigned types = 0, translation = 0;
+    for (unsigned d = 0; d < IDE_DRIVES; d++) {
+        const struct ata_geometry *g = disk_geometry(pc, d);
+        if (!g)
+            continue;
+        if (d < ATA_DRIVES) {
+            types |= d ? 0x0f : 0xf0;
+            describe_type_47(pc, d, g);
+        }
+        translation |= (unsigned)(g->cylinders > 1024) << (2 * d);
+    }
+    cmos8(pc, CMOS_DISKS, types);
+    cmos8(pc, CMOS_TRANSLATION, translation);
+}
+
 /* SeaBIOS's device numbers: 1 floppy, 2 hard disk, 3 CD, 4 network. */
 static unsigned boot_nibble(char letter)
 {
@@ -134,7 +182,11 @@ static unsigned boot_nibble(char letter)
 
 static void describe_boot_order(struct pc *pc)
 {
-    char order[4] = "acd";
+    bool disk = false;
+    for (unsigned d = 0; d < IDE_DRIVES; d++)
+        disk |= disk_geometry(pc, d) != NULL;
+    char order[4];
+    snprintf(order, sizeof(order), "%s", disk ? "cad" : "acd");
     if (pc->m->cfg.boot_order)
         snprintf(order, sizeof(order), "%s", pc->m->cfg.boot_order);
     unsigned n[3] = {0};
@@ -252,6 +304,7 @@ enum emu_err pc_describe(struct pc *pc, struct error *err)
 {
     describe_memory(pc);
     describe_equipment(pc);
+    describe_disks(pc);
     describe_boot_order(pc);
     enum emu_err e = add_numbers(pc, err);
     if (!e)

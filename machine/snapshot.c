@@ -119,14 +119,17 @@ static void put_block(struct buf *out, const struct phys_block *b)
     buf_free(&payload);
 }
 
+static const char *const medium_ids[MEDIA_DRIVES] = {"floppy0", "floppy1", "disk0",
+                                                     "disk1",   "disk2",   "disk3"};
+
 static void put_medium(struct buf *out, const struct machine *m, unsigned drive)
 {
-    static const char *const ids[FLOPPY_DRIVES] = {"floppy0", "floppy1"};
     struct buf payload = {0};
-    buf_put_u64(&payload, m->floppy[drive] ? m->floppy[drive]->size : 0);
-    buf_put_u8(&payload, m->floppy[drive] && m->floppy[drive]->read_only);
-    overlay_save(m->floppy[drive], &payload);
-    put_chunk(out, ids[drive], "medium", MEDIUM_VERSION, &payload);
+    struct blk *b = machine_medium(m, drive);
+    buf_put_u64(&payload, b ? b->size : 0);
+    buf_put_u8(&payload, b && b->read_only);
+    overlay_save(b, &payload);
+    put_chunk(out, medium_ids[drive], "medium", MEDIUM_VERSION, &payload);
     buf_free(&payload);
 }
 
@@ -147,7 +150,7 @@ static void put_machine(struct machine *m, struct buf *out)
         put_device(out, d);
     for (unsigned i = 0; i < m->pc->phys->nblocks; i++)
         put_block(out, &m->pc->phys->block[i]);
-    for (unsigned d = 0; d < FLOPPY_DRIVES; d++)
+    for (unsigned d = 0; d < MEDIA_DRIVES; d++)
         put_medium(out, m, d);
     put_chunk(out, "end", "end", 0, &nothing);
 }
@@ -355,18 +358,26 @@ static struct device *find_device(struct pc *pc, const char *id)
     return NULL;
 }
 
+static unsigned medium_number(const char *id)
+{
+    unsigned drive = 0;
+    while (drive < MEDIA_DRIVES && strcmp(medium_ids[drive], id) != 0)
+        drive++;
+    return drive;
+}
+
 /* The medium in the drive must be the one that was there; its in-memory writes come back. */
 static enum emu_err load_medium(struct source *s, const struct chunk *c, struct machine *m)
 {
-    unsigned drive = strcmp(c->id, "floppy1") == 0;
-    struct blk *image = m->floppy[drive];
-    if (c->len < 9)
-        return damaged(s, "a medium's chunk is too short");
+    unsigned drive = medium_number(c->id);
+    if (c->len < 9 || drive >= MEDIA_DRIVES)
+        return damaged(s, "a medium's chunk is not right");
+    struct blk *image = machine_medium(m, drive);
     uint64_t size = le64(c->data);
     if (size != (image ? image->size : 0))
         return error_set(s->err, EMU_FORMAT,
-                         "%s was saved with %s in drive %c; put the same image there first",
-                         s->path, size ? "another disk" : "no disk", 'A' + (int)drive);
+                         "%s was saved with %s in %s; put the same image there first", s->path,
+                         size ? "another disk" : "no disk", c->id);
     enum emu_err e = overlay_check(image, c->data + 9, c->len - 9, s->err);
     return e ? error_prefix(s->err, e, "%s", s->path) : EMU_OK;
 }
@@ -376,9 +387,13 @@ static enum emu_err load_chunk(struct source *s, const struct chunk *c, struct m
 {
     if (strcmp(c->cls, "clock") == 0)
         return load_state(s, c, &clock_state_desc, &pc->clk.st);
-    if (strcmp(c->cls, "memory") == 0 || strcmp(c->cls, "rom") == 0)
+    bool block = strcmp(c->cls, "memory") == 0 || strcmp(c->cls, "rom") == 0;
+    bool medium = strcmp(c->cls, "medium") == 0;
+    if ((block && c->version != MEMORY_VERSION) || (medium && c->version != MEDIUM_VERSION))
+        return damaged(s, "it was made by another version of Retrace");
+    if (block)
         return load_block(s, c, pc->phys);
-    if (strcmp(c->cls, "medium") == 0)
+    if (medium)
         return load_medium(s, c, m);
     struct device *d = find_device(pc, c->id);
     if (!d || strcmp(d->cls->name, c->cls) != 0)
@@ -449,7 +464,7 @@ static enum emu_err load_media(const struct source *whole, struct machine *m)
     s.at += e ? 0 : len;
     while (!e && !(e = take_chunk(&s, &c)) && strcmp(c.cls, "end") != 0) {
         if (strcmp(c.cls, "medium") == 0)
-            e = overlay_load(m->floppy[strcmp(c.id, "floppy1") == 0], c.data + 9, c.len - 9, s.err);
+            e = overlay_load(machine_medium(m, medium_number(c.id)), c.data + 9, c.len - 9, s.err);
     }
     return e;
 }

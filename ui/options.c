@@ -308,36 +308,132 @@ static enum emu_err opt_rtc(struct options *o, const char *value, struct error *
     return each_word(o, value, rtc_word, err);
 }
 
-/* file=X,if=floppy,index=N,readonly=on,format=raw; commas in names are not supported. */
+/* --- drives --- */
+
+static enum emu_err set_ide(struct options *o, unsigned index, struct ide_config c, struct error *err)
+{
+    if (o->cfg.ide[index].present)
+        return error_set(err, EMU_ARG, "IDE drive %u is given twice; -hda is 0, -hdb 1, -hdc and -cdrom 2, -hdd 3", index);
+    c.present = true;
+    o->cfg.ide[index] = c;
+    return EMU_OK;
+}
+
+static enum emu_err opt_hda(struct options *o, const char *v, struct error *e) { return set_ide(o, 0, (struct ide_config){.path = v}, e); }
+static enum emu_err opt_hdb(struct options *o, const char *v, struct error *e) { return set_ide(o, 1, (struct ide_config){.path = v}, e); }
+static enum emu_err opt_hdc(struct options *o, const char *v, struct error *e) { return set_ide(o, 2, (struct ide_config){.path = v}, e); }
+static enum emu_err opt_hdd(struct options *o, const char *v, struct error *e) { return set_ide(o, 3, (struct ide_config){.path = v}, e); }
+static enum emu_err opt_cdrom(struct options *o, const char *v, struct error *e) { return set_ide(o, 2, (struct ide_config){.path = v, .cdrom = true}, e); }
+
+/* What -drive says. */
+struct drive_words {
+    struct ide_config c;
+    bool floppy, indexed;
+    unsigned index;
+};
+
+/* One "key=value" of -drive. The value lives as long as the options. */
+static enum emu_err drive_word(struct drive_words *d, const char *key, const char *value, struct error *err)
+{
+    static const char *const keys[] = {"file", "format", "if", "index", "media", "snapshot", "readonly",
+                                       "read-only", "cache", "timing", "id", NULL};
+    static const char *const formats[] = {"raw", "qcow2", NULL}, *const interfaces[] = {"ide", "floppy", NULL};
+    static const char *const media[] = {"disk", "cdrom", NULL}, *const timings[] = {"fast", "real", NULL};
+    static const char *const caches[] = {"writeback", "none", "unsafe", "writethrough", "directsync", NULL};
+    char *end;
+    int i = choose("-drive", key, keys, err);
+    switch (i) {
+    case 0: d->c.path = value; return EMU_OK;
+    case 1: d->c.format = value; return choose("-drive format=", value, formats, err) < 0 ? EMU_ARG : EMU_OK;
+    case 2: d->floppy = (i = choose("-drive if=", value, interfaces, err)) == 1; break;
+    case 3:
+        d->index = (unsigned)strtoul(value, &end, 10);
+        d->indexed = true;
+        return *value && !*end ? EMU_OK : error_set(err, EMU_ARG, "-drive index=%s: that is no number", value);
+    case 4: d->c.cdrom = (i = choose("-drive media=", value, media, err)) == 1; break;
+    case 5: return on_off("-drive snapshot=", value, &d->c.snapshot, err);
+    case 6:
+    case 7: return on_off("-drive readonly=", value, &d->c.readonly, err);
+    case 8: d->c.write_through = (i = choose("-drive cache=", value, caches, err)) >= 3; break;
+    case 9: d->c.real = (i = choose("-drive timing=", value, timings, err)) == 1; break;
+    default: break; /* id: nothing refers to it */
+    }
+    return i < 0 ? EMU_ARG : EMU_OK;
+}
+
+/* Splits at commas, a doubled one standing for itself. Ends the list with NULL. */
+static enum emu_err split_drive(const char *text, char *copy, char *words[16], struct error *err)
+{
+    size_t n = 0;
+    words[n++] = copy;
+    for (const char *p = text; *p; p++) {
+        bool doubled = p[0] == ',' && p[1] == ',';
+        if (*p == ',' && !doubled) {
+            if (n == 15)
+                return error_set(err, EMU_ARG, "-drive %.40s...: too many words", text);
+            *copy++ = 0;
+            words[n++] = copy;
+            continue;
+        }
+        p += doubled;
+        *copy++ = *p;
+    }
+    *copy = 0;
+    words[n] = NULL;
+    return EMU_OK;
+}
+
+static enum emu_err use_floppy(struct options *o, const struct drive_words *d, struct error *err)
+{
+    unsigned i = d->indexed ? d->index : o->cfg.floppy_path[0] != NULL;
+    if (!d->c.path || i >= FLOPPY_DRIVES)
+        return error_set(err, EMU_ARG, "-drive if=floppy: give file=X; there are two floppies, index=0 and index=1");
+    o->cfg.floppy_path[i] = d->c.path;
+    o->cfg.floppy_readonly[i] = d->c.readonly;
+    if (d->c.snapshot)
+        o->cfg.snapshot = true;
+    return EMU_OK;
+}
+
+static enum emu_err use_ide(struct options *o, const struct drive_words *d, struct error *err)
+{
+    unsigned i = d->index;
+    for (i = d->indexed ? i : 0; !d->indexed && i < IDE_DRIVES && o->cfg.ide[i].present; i++)
+        ;
+    if (i >= IDE_DRIVES)
+        return error_set(err, EMU_ARG, "-drive: there are %d IDE drives, index=0 to index=%d", IDE_DRIVES, IDE_DRIVES - 1);
+    if (!d->c.path && !d->c.cdrom)
+        return error_set(err, EMU_ARG, "-drive: name the image with file=X, or say media=cdrom");
+    return set_ide(o, i, d->c, err);
+}
+
+/* file=X,if=ide|floppy,index=N,media=disk|cdrom,snapshot=,readonly=,cache=,timing=,format= */
 static enum emu_err opt_drive(struct options *o, const char *value, struct error *err)
 {
-    char copy[4096], *save = NULL;
-    const char *file = NULL;
-    unsigned index = 0;
-    bool floppy = false, readonly = false;
-    if (strlen(value) >= sizeof(copy))
-        return error_set(err, EMU_ARG, "-drive: longer than %zu characters", sizeof(copy) - 1);
-    strcpy(copy, value);
-    for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-        if (strncmp(w, "file=", 5) == 0)
-            file = w + 5;
-        else if (strncmp(w, "index=", 6) == 0)
-            index = (unsigned)strtoul(w + 6, NULL, 0);
-        else if (strcmp(w, "if=floppy") == 0)
-            floppy = true;
-        else if (strcmp(w, "readonly=on") == 0)
-            readonly = true;
-        else if (strcmp(w, "snapshot=on") == 0)
-            o->cfg.snapshot = true;
-        else if (strcmp(w, "format=raw") != 0 && strcmp(w, "readonly=off") != 0)
-            return error_set(err, EMU_ARG, "-drive: \"%s\" is not known; use file=,if=floppy,index=,readonly=on", w);
+    struct drive_words d = {0};
+    char *words[16], *copy = NULL;
+    for (unsigned i = 0; i < ARRAY_LEN(o->drive) && !copy; i++)
+        copy = o->drive[i][0] ? NULL : o->drive[i];
+    if (!copy || strlen(value) >= sizeof(o->drive[0]))
+        return error_set(err, EMU_ARG, "-drive %.40s...: too long, or one drive too many", value);
+    enum emu_err e = split_drive(value, copy, words, err);
+    for (unsigned i = 0; !e && words[i]; i++) {
+        char *eq = strchr(words[i], '=');
+        if (!eq)
+            return error_set(err, EMU_ARG, "-drive: \"%s\" has no value; write it as file=X,if=ide,index=0", words[i]);
+        *eq = 0;
+        e = drive_word(&d, words[i], eq + 1, err);
     }
-    if (!file || !floppy || index >= FLOPPY_DRIVES)
-        return error_set(err, EMU_ARG, "-drive %s: this version has floppies: file=X,if=floppy,index=0", value);
-    strcpy(o->drive[index], file);
-    o->cfg.floppy_path[index] = o->drive[index];
-    o->cfg.floppy_readonly[index] = readonly;
-    return EMU_OK;
+    if (e)
+        return e;
+    return d.floppy ? use_floppy(o, &d, err) : use_ide(o, &d, err);
+}
+
+/* As QEMU has it, there is a CD-ROM drive even if nothing was put in. */
+static void add_empty_cdrom(struct options *o)
+{
+    if (!o->cfg.ide[2].present)
+        o->cfg.ide[2] = (struct ide_config){.present = true, .cdrom = true};
 }
 
 static enum emu_err opt_vga(struct options *o, const char *value, struct error *err)
@@ -359,7 +455,12 @@ static const struct option {
     {"m", opt_memory, "SIZE[K|M|G]", "memory, in MiB without a letter (128)"},
     {"fda", opt_fda, "FILE", "floppy image in drive A:"},
     {"fdb", opt_fdb, "FILE", "floppy image in drive B:"},
-    {"drive", opt_drive, "file=F,if=floppy,...", "the same in QEMU's long form"},
+    {"hda", opt_hda, "FILE", "hard disk image; -hdb, -hdc, -hdd likewise"},
+    {"hdb", opt_hdb, "FILE", "second drive of the first channel"},
+    {"hdc", opt_hdc, "FILE", "first drive of the second channel"},
+    {"hdd", opt_hdd, "FILE", "second drive of the second channel"},
+    {"cdrom", opt_cdrom, "FILE", "CD image (ISO) in the drive of -hdc"},
+    {"drive", opt_drive, "file=F,if=ide,...", "index= media=disk|cdrom snapshot= readonly= cache= timing=fast|real"},
     {"snapshot", opt_snapshot, NULL, "writes stay in memory, images are not changed"},
     {"boot", opt_boot, "[order=]acdn[,menu=on]", "boot order; the firmware's boot menu"},
     {"kernel", opt_kernel, "FILE", "Linux kernel (bzImage) to boot"},
@@ -394,7 +495,7 @@ static const struct option {
 
 static void print_help(void)
 {
-    printf("Retrace %s: a PC that interprets every instruction\nusage: retrace [options] [floppy image]\n\n", RETRACE_VERSION);
+    printf("Retrace %s: a PC that interprets every instruction\nusage: retrace [options] [disk image]\n\n", RETRACE_VERSION);
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         char head[64];
         snprintf(head, sizeof(head), "-%s %s", options[i].name, options[i].value ? options[i].value : "");
@@ -440,15 +541,23 @@ static const struct option *find_option(const char *name, struct error *err)
     return NULL;
 }
 
+/* An image without an option: what its size says that it is. */
+static enum emu_err opt_bare(struct options *o, const char *path, struct error *err)
+{
+    enum { LARGEST_FLOPPY = 80 * 2 * 48 * 512 };
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_size > LARGEST_FLOPPY)
+        return opt_hda(o, path, err);
+    return opt_fda(o, path, err);
+}
+
 /* One option at argv[*i]; moves *i behind it. */
 static enum emu_err parse_one(struct options *o, int argc, char **argv, int *i,
                               enum options_result *result, struct error *err)
 {
     const char *arg = argv[(*i)++];
-    if (arg[0] != '-') { /* a bare name is a floppy, as QEMU's is a disk */
-        o->cfg.floppy_path[0] = arg;
-        return EMU_OK;
-    }
+    if (arg[0] != '-') /* a bare name is a floppy or, as in QEMU, a hard disk */
+        return opt_bare(o, arg, err);
     const char *name = arg + 1 + (arg[1] == '-');
     if (strcmp(name, "h") == 0 || strcmp(name, "help") == 0) {
         print_help();
@@ -514,6 +623,7 @@ enum emu_err options_parse(struct options *o, int argc, char **argv, enum option
         if (e || *result == OPTIONS_DONE)
             return e;
     }
+    add_empty_cdrom(o);
     if (o->nographic)
         apply_nographic(o);
     if (!o->cfg.bios_path && o->cfg.cpu.level < CPU_386)

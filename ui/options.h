@@ -20,7 +20,7 @@ struct options {
     const char *firmware_dir; /* -L */
     const char *roms_dir;
     /* Storage for names put together here. */
-    char drive[FLOPPY_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128];
+    char drive[MEDIA_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128];
 };
 
 /* What is left to do after parsing. */

@@ -84,6 +84,8 @@ static bool something_happened(struct watch *w, const struct machine *m, bool pi
 {
     uint64_t h = hash_bytes(0, &m->pc->dma[0].st, sizeof(m->pc->dma[0].st));
     h = hash_bytes(h, m->pc->fdc.st.command, sizeof(m->pc->fdc.st.command));
+    for (unsigned i = 0; i < ARRAY_LEN(m->pc->ide); i++)
+        h = hash_bytes(h, &m->pc->ide[i].st.lba, sizeof(m->pc->ide[i].st.lba));
     bool happened = h != w->transfers || (picture_changed && w->still == 0);
     w->transfers = h;
     return new_input(w, &m->input) || happened;

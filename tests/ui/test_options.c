@@ -102,7 +102,7 @@ static void the_nearest_option_is_named(void **state)
 {
     (void)state;
     refuses("-snapshop", "did you mean -snapshot?");
-    refuses("-hda x", "did you mean -fda?");
+    refuses("-hdx x", "did you mean -hd");
     refuses("--kernle x", "did you mean -kernel?");
     refuses("-display sld", "did you mean \"sdl\"");
     refuses("-kernel", "needs a value");
@@ -119,7 +119,28 @@ static void a_bare_name_is_a_floppy(void **state)
     assert_string_equal(p.o.cfg.floppy_path[1], "x.img");
     assert_true(p.o.cfg.floppy_readonly[1]);
     refuses("-drive file=x.img,if=floppy,index=2", "floppies");
-    refuses("-drive file=x.img,if=ide", "not known");
+}
+
+static void hard_disks_and_cds(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-hda c.img -cdrom d.iso");
+    assert_string_equal(p.o.cfg.ide[0].path, "c.img");
+    assert_false(p.o.cfg.ide[0].cdrom);
+    assert_true(p.o.cfg.ide[2].cdrom);
+    assert_string_equal(p.o.cfg.ide[2].path, "d.iso");
+    accepts(&p, "-drive file=a,,b.img -drive file=e.iso,media=cdrom,index=3 "
+                "-drive file=f.img,snapshot=on,timing=real,cache=writethrough");
+    assert_string_equal(p.o.cfg.ide[0].path, "a,b.img"); /* a doubled comma is one */
+    assert_true(p.o.cfg.ide[3].cdrom);
+    assert_string_equal(p.o.cfg.ide[1].path, "f.img"); /* the next free one */
+    assert_true(p.o.cfg.ide[1].snapshot && p.o.cfg.ide[1].real && p.o.cfg.ide[1].write_through);
+    assert_true(p.o.cfg.ide[2].present && !p.o.cfg.ide[2].path); /* an empty drive */
+    refuses("-hdc x -cdrom y", "twice");
+    refuses("-drive file=x,index=4", "index=3");
+    refuses("-drive file=x,chache=none", "did you mean \"cache\"");
+    refuses("-drive media=disk", "file=X");
 }
 
 static void boot_words(void **state)
@@ -212,6 +233,7 @@ int main(void)
         cmocka_unit_test(boards_and_processors),
         cmocka_unit_test(the_nearest_option_is_named),
         cmocka_unit_test(a_bare_name_is_a_floppy),
+        cmocka_unit_test(hard_disks_and_cds),
         cmocka_unit_test(boot_words),
         cmocka_unit_test(clocks),
         cmocka_unit_test(nographic_shares_the_terminal),
