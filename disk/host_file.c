@@ -56,12 +56,15 @@ static long lock_holder(const struct stat *st)
     return found;
 }
 
-static enum emu_err lock(const struct host_file *f, const struct stat *st, struct error *err)
+static enum emu_err lock(const struct host_file *f, const struct stat *st, bool own,
+                         struct error *err)
 {
     if (flock(f->fd, (f->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return EMU_OK; /* or a file system without locks */
     const char *doing = f->read_only ? "writes to it" : "uses it";
     long pid = lock_holder(st);
+    if (own && pid == (long)getpid())
+        return EMU_OK;
     if (pid == (long)getpid())
         return error_set(err, EMU_IO, "%s: the image is in use: this program already %s", f->name,
                          doing);
@@ -79,7 +82,7 @@ static enum emu_err accept_file(const struct host_file *f, unsigned flags, struc
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return error_set(err, EMU_FORMAT, "%s: is %s, not an image file", f->name,
                          S_ISDIR(st.st_mode) ? "a directory" : "a special file");
-    enum emu_err rc = flags & HOST_FILE_UNLOCKED ? EMU_OK : lock(f, &st, err);
+    enum emu_err rc = flags & HOST_FILE_UNLOCKED ? EMU_OK : lock(f, &st, flags & HOST_FILE_OWN, err);
     if (rc == EMU_OK && flags & HOST_FILE_CREATE && S_ISREG(st.st_mode))
         rc = host_file_truncate(f, 0, err);
     return rc;

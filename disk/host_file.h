@@ -13,6 +13,7 @@ enum {
     HOST_FILE_WRITE = 1,    /* to read and write; else only to read */
     HOST_FILE_CREATE = 2,   /* made where missing, emptied after its lock was got */
     HOST_FILE_UNLOCKED = 4, /* takes no lock: looks at an image that another program may change */
+    HOST_FILE_OWN = 8,      /* this process may have it open already */
 };
 
 struct host_file {

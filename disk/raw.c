@@ -145,7 +145,7 @@ enum emu_err raw_open_flags(const char *path, unsigned flags, bool probed, struc
         return error_set(err, EMU_NOMEM, "%s: out of memory", path);
     memcpy(r->path, path, name_len);
     uint64_t size = 0;
-    enum emu_err rc = host_file_open(&r->file, r->path, flags, err);
+    enum emu_err rc = host_file_open(&r->file, r->path, flags | HOST_FILE_OWN, err);
     if (rc == EMU_OK) {
         rc = host_file_size(&r->file, &size, err);
         if (rc != EMU_OK)

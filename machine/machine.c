@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk/image.h"
 #include "machine/pc.h"
 
 /* --- construction --- */
@@ -81,12 +82,27 @@ void machine_free(struct machine *m)
 
 /* --- input --- */
 
+/* Whether the drive already holds this image. */
+static bool in_drive(const struct machine *m, unsigned drive, const char *path)
+{
+    return m->floppy[drive] && image_same_file(m->floppy[drive]->name, path);
+}
+
+static void apply_eject(struct machine *m, unsigned drive)
+{
+    pc_eject_floppy(m->pc, drive);
+    blk_close(m->floppy[drive], NULL);
+    m->floppy[drive] = NULL;
+}
+
 static void apply_insert(struct machine *m, const struct input_event *ev)
 {
     struct blk *image = NULL;
     struct error err;
     unsigned drive = ev->a;
     bool readonly = ev->b != 0;
+    if (in_drive(m, drive, ev->text))
+        apply_eject(m, drive); /* it cannot be opened twice */
     enum emu_err e = pc_open_floppy(m, ev->text, &readonly, &image, &err);
     if (!e)
         e = pc_insert_floppy(m->pc, drive, image, readonly, &err);
@@ -97,13 +113,6 @@ static void apply_insert(struct machine *m, const struct input_event *ev)
     }
     blk_close(m->floppy[drive], NULL);
     m->floppy[drive] = image;
-}
-
-static void apply_eject(struct machine *m, unsigned drive)
-{
-    pc_eject_floppy(m->pc, drive);
-    blk_close(m->floppy[drive], NULL);
-    m->floppy[drive] = NULL;
 }
 
 static void apply_input(struct machine *m, struct input_event *ev)
@@ -207,7 +216,7 @@ enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
 {
     struct blk *probe = NULL; /* refuse a bad image now, while the old one is still in */
     bool ro = readonly;
-    enum emu_err e = pc_open_floppy(m, path, &ro, &probe, err);
+    enum emu_err e = in_drive(m, drive, path) ? EMU_OK : pc_open_floppy(m, path, &ro, &probe, err);
     blk_close(probe, NULL);
     if (e)
         return e;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "debug/inspect.h"
+#include "disk/image.h"
 
 enum {
     IRQ_TIMER = 0,
@@ -746,7 +747,9 @@ enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *rea
 {
     struct blk *image;
     bool snapshot = m->cfg.snapshot;
-    enum emu_err e = raw_open(path, *readonly || snapshot, &image, err);
+    enum emu_err e = image_open(path, NULL, *readonly || snapshot ? IMAGE_READ_ONLY : 0, &image, err);
+    if (!e && image_notice(image) && m->host.log_line)
+        m->host.log_line(m->host.arg, image_notice(image));
     if (e)
         return e;
     if (!floppy_format_of(image->size)) {
