@@ -18,6 +18,11 @@ enum {
     FEATURE_ENTRY = 48,
 };
 
+static bool is_control(char c)
+{
+    return (uint8_t)c < ' ' || c == 0x7f;
+}
+
 enum emu_err qcow2_damaged(const struct qcow2 *q, struct error *err, const char *fmt, ...)
 {
     char text[256];
@@ -25,6 +30,8 @@ enum emu_err qcow2_damaged(const struct qcow2 *q, struct error *err, const char 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    for (char *c = text; *c; c++) /* names from the image may be anything */
+        *c = is_control(*c) ? '?' : *c;
     return error_set(err, EMU_FORMAT,
                      "%s: the image is damaged: %s; look at it with `retrace-img check`",
                      q->blk.name, text);
@@ -287,6 +294,15 @@ static char *string_of(const uint8_t *from, uint32_t len)
     return s;
 }
 
+/* Neither a file nor a format has such a name, and a terminal would do strange things. */
+static bool has_control(const char *s, size_t len)
+{
+    for (size_t i = 0; s && i < len; i++)
+        if (is_control(s[i]))
+            return true;
+    return false;
+}
+
 static enum emu_err read_strings(struct qcow2 *q, const uint8_t *cluster, struct error *err)
 {
     const struct qcow2_extension *format = qcow2_extension(q, (uint32_t)QCOW2_EXT_FORMAT);
@@ -300,6 +316,9 @@ static enum emu_err read_strings(struct qcow2 *q, const uint8_t *cluster, struct
         if (!q->backing_format)
             return qcow2_nomem(q, err);
     }
+    if (has_control(q->backing_name, q->h.backing_size) ||
+        has_control(q->backing_format, format ? format->len : 0))
+        return qcow2_damaged(q, err, "its backing file's name has control characters");
     return EMU_OK;
 }
 

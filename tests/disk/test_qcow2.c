@@ -19,6 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The host's disk is not under test here, and waiting for it takes most of the time. */
+int fdatasync(int fd);
+int fdatasync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 struct fixture {
     char dir[32], a[64], b[64], c[64];
     struct error err;
