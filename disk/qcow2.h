@@ -32,9 +32,11 @@ extern const struct qcow2_create qcow2_create_default; /* as qemu-img: 3, 64 KiB
 /* Writes a new, empty image. An existing file is emptied after its lock was got. */
 MUST_CHECK enum emu_err qcow2_create(const char *path, const struct qcow2_create *how,
                                      struct error *err);
-/* The file's length with `data` bytes of allocated guest data, as a rule of thumb that is never
- * below what a sequential writer needs. */
-uint64_t qcow2_measure(const struct qcow2_create *how, uint64_t data);
+/* The file's length when every guest cluster is allocated. */
+uint64_t qcow2_measure(const struct qcow2_create *how);
+/* Whether an image can be made so; `path` is for the sentence. */
+MUST_CHECK enum emu_err qcow2_create_check(const char *path, const struct qcow2_create *how,
+                                           struct error *err);
 
 /* Opens only the image itself; `flags` are image.h's. */
 MUST_CHECK enum emu_err qcow2_open(const char *path, unsigned flags, struct blk **out,

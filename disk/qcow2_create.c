@@ -15,8 +15,7 @@ const struct qcow2_create qcow2_create_default = {
     .refcount_order = 4,
 };
 
-static enum emu_err check_options(const char *path, const struct qcow2_create *how,
-                                  struct error *err)
+enum emu_err qcow2_create_check(const char *path, const struct qcow2_create *how, struct error *err)
 {
     if (how->version != 2 && how->version != 3)
         return error_set(err, EMU_ARG, "%s: there are qcow2 versions 2 (compat=0.10) and 3 (1.1)", path);
@@ -186,7 +185,7 @@ static enum emu_err complete(const char *path, const struct qcow2_create *how, b
 
 enum emu_err qcow2_create(const char *path, const struct qcow2_create *how, struct error *err)
 {
-    enum emu_err rc = check_options(path, how, err);
+    enum emu_err rc = qcow2_create_check(path, how, err);
     if (rc == EMU_OK)
         rc = template_check(path, NULL, err);
     if (rc != EMU_OK)
@@ -207,13 +206,13 @@ enum emu_err qcow2_create(const char *path, const struct qcow2_create *how, stru
     return rc == EMU_OK ? complete(path, how, resize, err) : rc;
 }
 
-uint64_t qcow2_measure(const struct qcow2_create *how, uint64_t data)
+uint64_t qcow2_measure(const struct qcow2_create *how)
 {
     uint64_t cs = 1ull << how->cluster_bits, per_l2 = cs / 8;
     uint64_t per_block = cs * 8 >> how->refcount_order;
     uint64_t guest = how->size / cs + (how->size % cs != 0);
     uint64_t l2 = guest / per_l2 + (guest % per_l2 != 0), l1 = (l2 * 8 + cs - 1) / cs;
-    uint64_t all = data / cs + (data % cs != 0) + l2 + (l1 ? l1 : 1) + 1;
+    uint64_t all = guest + l2 + (l1 ? l1 : 1) + 1;
     uint64_t blocks = 0, table = 0;
     for (;;) { /* the refcounts count themselves */
         uint64_t b = (all + blocks + table + per_block - 1) / per_block, t = (b * 8 + cs - 1) / cs;

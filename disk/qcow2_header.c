@@ -222,6 +222,7 @@ static enum emu_err check_geometry(struct qcow2 *q, struct error *err)
         return qcow2_damaged(q, err, "its header cannot have %u bytes", h->length);
     if (h->backing_offset &&
         (h->backing_size == 0 || h->backing_size > QCOW2_MAX_NAME ||
+         h->backing_size > q->cluster_size ||
          h->backing_offset > q->cluster_size - h->backing_size))
         return qcow2_damaged(q, err, "its backing file's name is not in its header");
     q->l2_bits = h->cluster_bits - 3;

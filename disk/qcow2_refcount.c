@@ -131,9 +131,10 @@ enum emu_err qcow2_unref(struct qcow2 *q, uint64_t cluster, bool punch, struct e
 }
 
 /* The cluster has one reference less, now. */
-static enum emu_err drop(struct qcow2 *q, uint64_t cluster, bool punch, struct error *err)
+static enum emu_err drop(struct qcow2 *q, uint64_t cluster, bool *freed, struct error *err)
 {
     uint64_t count;
+    *freed = false;
     enum emu_err rc = qcow2_refcount(q, cluster, &count, err);
     if (rc != EMU_OK || count == 0) /* 0: damaged; there is nothing left to free */
         return rc;
@@ -147,27 +148,57 @@ static enum emu_err drop(struct qcow2 *q, uint64_t cluster, bool punch, struct e
         q->packed_at = 0;
     if (cluster < q->free_hint)
         q->free_hint = cluster;
-    if (punch)
-        (void)host_file_punch(&q->file, offset, q->cluster_size);
+    *freed = true;
     return EMU_OK;
+}
+
+/* Clusters in a row that go back to the host, in one call since that is slow. */
+struct hole {
+    uint64_t from, to;
+};
+
+static void punch_hole(struct qcow2 *q, struct hole *h)
+{
+    if (h->from < h->to)
+        (void)host_file_punch(&q->file, h->from << q->h.cluster_bits,
+                              (h->to - h->from) << q->h.cluster_bits);
+    h->from = h->to = 0;
+}
+
+static void extend_hole(struct qcow2 *q, struct hole *h, uint64_t cluster)
+{
+    if (h->from == h->to || (cluster + 1 != h->from && cluster != h->to)) {
+        punch_hole(q, h);
+        *h = (struct hole){cluster, cluster + 1};
+    } else if (cluster == h->to) {
+        h->to++;
+    } else {
+        h->from--;
+    }
 }
 
 enum emu_err qcow2_apply_frees(struct qcow2 *q, struct error *err)
 {
-    while (q->nfrees > 0) {
+    struct hole hole = {0, 0};
+    enum emu_err rc = EMU_OK;
+    while (q->nfrees > 0 && rc == EMU_OK) {
         struct qcow2_free f = q->frees[q->nfrees - 1];
-        enum emu_err rc = drop(q, f.cluster, f.punch, err);
-        if (rc != EMU_OK)
-            return rc;
-        q->nfrees--;
+        bool freed;
+        rc = drop(q, f.cluster, &freed, err);
+        if (freed && f.punch)
+            extend_hole(q, &hole, f.cluster);
+        if (rc == EMU_OK)
+            q->nfrees--;
     }
-    return EMU_OK;
+    punch_hole(q, &hole);
+    return rc;
 }
 
 void qcow2_unalloc(struct qcow2 *q, uint64_t first, uint64_t n)
 {
+    bool freed;
     while (n > 0) /* if it fails the cluster leaks, and nothing else happens */
-        if (drop(q, first + --n, false, NULL) != EMU_OK)
+        if (drop(q, first + --n, &freed, NULL) != EMU_OK)
             return;
 }
 

@@ -220,7 +220,7 @@ static enum emu_err open_target(struct convert *c, struct convert_options *o, st
     if (o->compress && !qcow2)
         return error_set(err, EMU_ARG, "Compression not supported for this file format");
     if (!o->existing) {
-        o->target.how.size = o->target.has_size ? o->target.how.size : c->all;
+        o->target.how.size = ((o->target.has_size ? o->target.how.size : c->all) + 511) & ~511ull;
         rc = img_new_file(&o->target, o->target_path, err);
     }
     if (rc == EMU_OK)

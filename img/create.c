@@ -63,6 +63,7 @@ static int create(struct img_new *n, const char *path, bool unchecked, bool quie
         return 1;
     if (!n->has_size)
         return img_failf("%s: Image creation needs a size parameter", path);
+    n->how.size = (n->how.size + 511) & ~511ull; /* whole sectors */
     if (!quiet)
         announce(n, path);
     return img_new_file(n, path, &err) == EMU_OK ? 0 : img_fail(&err);
@@ -151,8 +152,12 @@ static int measure(const struct img_new *n, const char *path, const char *format
         if (rc != EMU_OK)
             return img_fail(&err);
     }
-    required = qcow2 ? qcow2_measure(&how, how.preallocation ? how.size : used) : how.size;
-    full = qcow2 ? qcow2_measure(&how, how.size) : how.size;
+    how.size = (how.size + 511) & ~511ull;
+    if (qcow2 && qcow2_create_check("new image", &how, &err) != EMU_OK)
+        return img_fail(&err);
+    uint64_t cs = 1ull << how.cluster_bits, guest = (how.size + cs - 1) & ~(cs - 1);
+    full = qcow2 ? qcow2_measure(&how) : how.size;
+    required = qcow2 && !how.preallocation ? full - guest + used : full; /* all tables, and the data */
     printf(json ? "{\n    \"required\": %" PRIu64 ",\n    \"fully-allocated\": %" PRIu64 "\n}\n"
                 : "required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n",
            required, full);

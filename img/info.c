@@ -38,7 +38,7 @@ static uint64_t disk_usage(const char *path)
 static void print_snapshots(const struct blk *b, unsigned n)
 {
     char size[32], date[32], clock[32], icount[24];
-    printf("Snapshot list:\n%-10s%-16s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK",
+    printf("Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK",
            "ICOUNT");
     for (unsigned i = 0; i < n; i++) {
         const struct qcow2_snapshot *s = qcow2_snapshot_at(b, i);
@@ -49,7 +49,7 @@ static void print_snapshots(const struct blk *b, unsigned n)
         snprintf(clock, sizeof(clock), "%02u:%02u:%02u.%03u", (unsigned)(ms / 3600000) % 10000,
                  (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
         snprintf(icount, sizeof(icount), "%" PRIu64, s->icount);
-        printf("%-9s %-15s %8s%20s%13s%11s\n", s->id, s->name, img_human(s->vm_state_size, size), date,
+        printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, img_human(s->vm_state_size, size), date,
                clock, s->icount == UINT64_MAX ? "" : icount);
     }
 }
