@@ -1,8 +1,8 @@
 /* The one place where bounds and write protection of block devices are checked. See blk.h. */
 #include "disk/blk.h"
 
-static enum emu_err check_range(const struct blk *b, const char *verb, uint64_t offset, uint64_t len,
-                                struct error *err)
+static enum emu_err check_range(const struct blk *b, const char *verb, uint64_t offset,
+                                uint64_t len, struct error *err)
 {
     if (offset <= b->size && len <= b->size - offset)
         return EMU_OK;

@@ -19,13 +19,13 @@ struct blk;
 
 /* What a stretch of a device is made of (blk_extent()). */
 struct blk_extent {
-    uint64_t len;       /* bytes for which all this holds */
-    uint64_t offset;    /* in the file of `file`, if has_offset */
+    uint64_t len;           /* bytes for which all this holds */
+    uint64_t offset;        /* in the file of `file`, if has_offset */
     const struct blk *file; /* the image of the chain that has it; NULL: none */
-    unsigned depth;     /* how far that image is below the one asked */
-    bool present;       /* an image of the chain says what is there */
-    bool data;          /* it is stored, not only known */
-    bool zero;          /* reads as zeros */
+    unsigned depth;         /* how far that image is below the one asked */
+    bool present;           /* an image of the chain says what is there */
+    bool data;              /* it is stored, not only known */
+    bool zero;              /* reads as zeros */
     bool compressed;
     bool has_offset;
 };

@@ -82,7 +82,8 @@ static enum emu_err accept_file(const struct host_file *f, unsigned flags, struc
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return error_set(err, EMU_FORMAT, "%s: is %s, not an image file", f->name,
                          S_ISDIR(st.st_mode) ? "a directory" : "a special file");
-    enum emu_err rc = flags & HOST_FILE_UNLOCKED ? EMU_OK : lock(f, &st, flags & HOST_FILE_OWN, err);
+    enum emu_err rc =
+        flags & HOST_FILE_UNLOCKED ? EMU_OK : lock(f, &st, flags & HOST_FILE_OWN, err);
     if (rc == EMU_OK && flags & HOST_FILE_CREATE && S_ISREG(st.st_mode))
         rc = host_file_truncate(f, 0, err);
     return rc;

@@ -69,10 +69,7 @@ static bool is_protocol(const char *name)
     return colon && (!slash || colon < slash) && strncmp(name, "file:", 5) != 0;
 }
 
-struct blk *image_backing(const struct blk *b)
-{
-    return qcow2_is(b) ? qcow2_attached(b) : NULL;
-}
+struct blk *image_backing(const struct blk *b) { return qcow2_is(b) ? qcow2_attached(b) : NULL; }
 
 const char *image_notice(const struct blk *b)
 {
@@ -99,9 +96,9 @@ enum emu_err template_add(const char *base, const char *clone, struct error *err
     bool ok = f && fprintf(f, "%s\n", clone) > 0;
     if (f && fclose(f) != 0)
         ok = false;
-    enum emu_err rc = ok ? EMU_OK
-                         : error_set(err, EMU_IO, "%s.clones: cannot note the clone: %s", base,
-                                     strerror(errno));
+    enum emu_err rc =
+        ok ? EMU_OK
+           : error_set(err, EMU_IO, "%s.clones: cannot note the clone: %s", base, strerror(errno));
     free(list);
     return rc;
 }
@@ -120,11 +117,13 @@ enum emu_err template_check(const char *base, const char *except, struct error *
     while (f && rc == EMU_OK && fgets(line, sizeof(line), f)) {
         line[strcspn(line, "\n")] = 0;
         char *clone = image_resolve(base, line);
-        if (clone && *line && access(clone, F_OK) == 0 && !(except && image_same_file(clone, except)))
-            rc = error_set(err, EMU_ARG,
-                           "%.200s: this image is the template of linked clones (%.200s): writing to it "
-                           "would destroy them; delete or flatten them first",
-                           base, line);
+        if (clone && *line && access(clone, F_OK) == 0 &&
+            !(except && image_same_file(clone, except)))
+            rc = error_set(
+                err, EMU_ARG,
+                "%.200s: this image is the template of linked clones (%.200s): writing to it "
+                "would destroy them; delete or flatten them first",
+                base, line);
         free(clone);
     }
     if (f)
@@ -145,10 +144,11 @@ static void notice_change(struct blk *b, const char *path)
     if (!qcow2_backing_mark(b, &was) || host_file_mark(path, &is, NULL) != EMU_OK ||
         (was.size == is.size && was.mtime_ns == is.mtime_ns))
         return;
-    snprintf(text, sizeof(text),
-             "%.200s: its backing file %.200s was changed after this image was made on it; what was "
-             "not written here may be damaged",
-             b->name, path);
+    snprintf(
+        text, sizeof(text),
+        "%.200s: its backing file %.200s was changed after this image was made on it; what was "
+        "not written here may be damaged",
+        b->name, path);
     qcow2_set_notice(b, text);
 }
 
@@ -158,17 +158,19 @@ static enum emu_err open_backing(struct blk *b, unsigned flags, const struct abo
     const char *name = qcow2_backing_name(b);
     struct blk *backing;
     if (flags & IMAGE_NO_BACKING)
-        return error_set(err, EMU_ARG,
-                         "%.200s: the image has the backing file \"%.200s\", and backing files are denied",
-                         b->name, name);
+        return error_set(
+            err, EMU_ARG,
+            "%.200s: the image has the backing file \"%.200s\", and backing files are denied",
+            b->name, name);
     if (is_protocol(name))
         return error_set(err, EMU_UNSUPPORTED,
-                         "%.200s: its backing file \"%.200s\" is not a file on this host", b->name, name);
+                         "%.200s: its backing file \"%.200s\" is not a file on this host", b->name,
+                         name);
     char *path = image_resolve(b->name, name);
     if (!path)
         return error_set(err, EMU_NOMEM, "%s: out of memory", b->name);
-    enum emu_err rc = open_chain(path, qcow2_backing_format(b), flags | IMAGE_READ_ONLY, above,
-                                 &backing, err);
+    enum emu_err rc =
+        open_chain(path, qcow2_backing_format(b), flags | IMAGE_READ_ONLY, above, &backing, err);
     if (rc == EMU_OK) {
         notice_change(b, path);
         qcow2_attach(b, backing);
@@ -193,8 +195,9 @@ static enum emu_err open_one(const char *path, const char *format, unsigned flag
         return qcow2_open(path, flags, out, err);
     if (strcmp(format, "raw") == 0 || strcmp(format, "file") == 0)
         return raw_open_flags(path, host, probed, out, err);
-    return error_set(err, EMU_UNSUPPORTED, "%s: images of format \"%.32s\" do not work here; raw and qcow2 do",
-                     path, format);
+    return error_set(err, EMU_UNSUPPORTED,
+                     "%s: images of format \"%.32s\" do not work here; raw and qcow2 do", path,
+                     format);
 }
 
 static enum emu_err check_loop(const char *path, const struct above *above, struct above *me,
@@ -208,8 +211,8 @@ static enum emu_err check_loop(const char *path, const struct above *above, stru
     me->ino = st.st_ino;
     for (const struct above *a = above; a; a = a->next)
         if (a->dev == me->dev && a->ino == me->ino)
-            return error_set(err, EMU_FORMAT, "%s: the chain of backing files leads back to this file",
-                             path);
+            return error_set(err, EMU_FORMAT,
+                             "%s: the chain of backing files leads back to this file", path);
     if (me->depth > MAX_DEPTH)
         return error_set(err, EMU_UNSUPPORTED, "%s: more than %d backing files", path, MAX_DEPTH);
     return EMU_OK;

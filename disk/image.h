@@ -11,10 +11,10 @@ enum { IMAGE_PROBE_SIZE = 8 };
 
 enum {
     IMAGE_READ_ONLY = 1,
-    IMAGE_UNLOCKED = 2,     /* takes no locks (only with IMAGE_READ_ONLY) */
-    IMAGE_NO_BACKING = 4,   /* an image with a backing file is refused: backing=deny */
-    IMAGE_TOP_ONLY = 8,     /* backing files are not opened; what they hold reads as zeros */
-    IMAGE_FOR_CHECK = 16,   /* also opens an image that is marked dirty or corrupt, as it is */
+    IMAGE_UNLOCKED = 2,        /* takes no locks (only with IMAGE_READ_ONLY) */
+    IMAGE_NO_BACKING = 4,      /* an image with a backing file is refused: backing=deny */
+    IMAGE_TOP_ONLY = 8,        /* backing files are not opened; what they hold reads as zeros */
+    IMAGE_FOR_CHECK = 16,      /* also opens an image that is marked dirty or corrupt, as it is */
     IMAGE_FORCE_TEMPLATE = 32, /* may write to an image that has linked clones */
 };
 
@@ -38,8 +38,9 @@ char *image_resolve(const char *path, const char *name);
 /* Makes a raw image of `size` zero bytes, or empties one. */
 MUST_CHECK enum emu_err raw_create(const char *path, uint64_t size, struct error *err);
 
-/* Linked clones: `base`.clones lists the images that are made on it, a path a line. While one of them
- * exists, image_open() refuses to write to the base. `except` (or NULL) is a clone that does not count. */
+/* Linked clones: `base`.clones lists the images that are made on it, a path a line. While one of
+ * them exists, image_open() refuses to write to the base. `except` (or NULL) is a clone that does
+ * not count. */
 MUST_CHECK enum emu_err template_add(const char *base, const char *clone, struct error *err);
 MUST_CHECK enum emu_err template_check(const char *base, const char *except, struct error *err);
 /* Whether both names stand for one file. */

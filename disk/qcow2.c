@@ -11,10 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* --- read --- */
 
@@ -302,7 +299,8 @@ static enum emu_err extent_below(struct qcow2 *q, uint64_t offset, struct blk_ex
         *out = (struct blk_extent){.len = len, .zero = true, .depth = 0};
         return EMU_OK;
     }
-    enum emu_err rc = blk_extent(q->backing, offset, min_u64(len, q->backing->size - offset), out, err);
+    enum emu_err rc =
+        blk_extent(q->backing, offset, min_u64(len, q->backing->size - offset), out, err);
     out->depth++;
     return rc;
 }
@@ -466,10 +464,7 @@ static const struct blk_ops qcow2_ops = {
     .resize = op_resize,
 };
 
-bool qcow2_is(const struct blk *b)
-{
-    return b->ops == &qcow2_ops;
-}
+bool qcow2_is(const struct blk *b) { return b->ops == &qcow2_ops; }
 
 static enum emu_err read_tables(struct qcow2 *q, struct error *err)
 {

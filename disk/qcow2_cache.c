@@ -3,8 +3,8 @@
  * qcow2_commit(), which brings changes to the file in the order that qcow2_int.h explains.
  *
  * A changed refcount block may be written at any time: it holds growth, which is always safe, and
- * shrinkage that step C entered after its barrier. A changed L2 table may not: if a cache is full of
- * them, a commit makes room.
+ * shrinkage that step C entered after its barrier. A changed L2 table may not: if a cache is full
+ * of them, a commit makes room.
  */
 #include "disk/qcow2_int.h"
 
@@ -33,10 +33,7 @@ void qcow2_cache_free(struct qcow2_cache *c)
     c->slot = NULL;
 }
 
-static bool dirty(const struct qcow2_table *t)
-{
-    return t->dirty_from != t->dirty_to;
-}
+static bool dirty(const struct qcow2_table *t) { return t->dirty_from != t->dirty_to; }
 
 void qcow2_table_dirty(struct qcow2_table *t, uint32_t from, uint32_t to)
 {

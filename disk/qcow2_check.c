@@ -269,7 +269,8 @@ static enum emu_err walk_bitmaps(struct check *c)
 static enum emu_err walk_refcounts(struct check *c)
 {
     struct qcow2 *q = c->q;
-    enum emu_err rc = refer(c, q->h.reftable_offset, (uint64_t)q->h.reftable_clusters << q->h.cluster_bits);
+    enum emu_err rc =
+        refer(c, q->h.reftable_offset, (uint64_t)q->h.reftable_clusters << q->h.cluster_bits);
     for (uint32_t i = 0; i < q->reftable_size && rc == EMU_OK; i++) {
         uint64_t at = q->reftable[i];
         if (!at)
@@ -392,8 +393,8 @@ static enum emu_err compare_flags(struct check *c)
 
 /* Lists where the blocks of a new refcount structure go: one for every range of clusters with
  * references, behind everything. They and the table count themselves too. */
-static enum emu_err plan_refcounts(struct check *c, uint64_t first, uint64_t *table, uint64_t entries,
-                                   uint64_t *next)
+static enum emu_err plan_refcounts(struct check *c, uint64_t first, uint64_t *table,
+                                   uint64_t entries, uint64_t *next)
 {
     struct qcow2 *q = c->q;
     enum emu_err rc = EMU_OK;
@@ -546,7 +547,8 @@ enum emu_err qcow2_check(struct blk *b, enum qcow2_repair repair, struct qcow2_c
     *out = (struct qcow2_check){.say = sayer, .arg = arg};
     out->total_clusters = clusters_for(q, b->size);
     if (repair != QCOW2_REPAIR_NONE && b->read_only)
-        return error_set(err, EMU_ARG, "%s: cannot repair: the image was opened read-only", b->name);
+        return error_set(err, EMU_ARG, "%s: cannot repair: the image was opened read-only",
+                         b->name);
     enum emu_err rc = qcow2_commit(q, err);
     if (rc == EMU_OK)
         rc = host_file_size(&q->file, &size, err);

@@ -109,7 +109,8 @@ enum emu_err qcow2_unpack(struct qcow2 *q, uint64_t entry, const uint8_t **out, 
 
 /* --- writing --- */
 
-/* Whether the data can go on in the cluster where the last one ended: that takes another reference. */
+/* Whether the data can go on in the cluster where the last one ended: that takes another reference.
+ */
 static enum emu_err join_last(struct qcow2 *q, bool *joined, struct error *err)
 {
     uint64_t count = 0;
@@ -131,7 +132,8 @@ static enum emu_err place(struct qcow2 *q, size_t len, uint64_t *at, struct erro
     enum emu_err rc = join_last(q, &joined, err);
     if (rc != EMU_OK)
         return rc;
-    uint64_t last = cluster_of(q, q->packed_at), room = q->cluster_size - in_cluster(q, q->packed_at);
+    uint64_t last = cluster_of(q, q->packed_at),
+             room = q->cluster_size - in_cluster(q, q->packed_at);
     if (joined && len <= room) {
         *at = q->packed_at;
         q->packed_at += len;
@@ -153,7 +155,8 @@ static enum emu_err place(struct qcow2 *q, size_t len, uint64_t *at, struct erro
     return rc;
 }
 
-/* Compressed clusters have fewer bits for the offset (qcow2 spec, Compressed Clusters Descriptor). */
+/* Compressed clusters have fewer bits for the offset (qcow2 spec, Compressed Clusters Descriptor).
+ */
 static uint64_t packed_entry(const struct qcow2 *q, uint64_t at, size_t len)
 {
     unsigned bits = 62 - (q->h.cluster_bits - 8);

@@ -18,16 +18,18 @@ const struct qcow2_create qcow2_create_default = {
 enum emu_err qcow2_create_check(const char *path, const struct qcow2_create *how, struct error *err)
 {
     if (how->version != 2 && how->version != 3)
-        return error_set(err, EMU_ARG, "%s: there are qcow2 versions 2 (compat=0.10) and 3 (1.1)", path);
+        return error_set(err, EMU_ARG, "%s: there are qcow2 versions 2 (compat=0.10) and 3 (1.1)",
+                         path);
     if (how->cluster_bits < 9 || how->cluster_bits > 21)
-        return error_set(err, EMU_ARG, "%s: clusters have 512 bytes to 2 MiB, a power of two", path);
+        return error_set(err, EMU_ARG, "%s: clusters have 512 bytes to 2 MiB, a power of two",
+                         path);
     if (how->refcount_order > 6 || (how->version == 2 && how->refcount_order != 4))
         return error_set(err, EMU_ARG,
                          "%s: refcounts have 1, 2, 4, 8, 16, 32 or 64 bits, in version 2 only 16",
                          path);
     if (how->version == 2 && (how->lazy_refcounts || how->compression != QCOW2_ZLIB))
-        return error_set(err, EMU_ARG,
-                         "%s: lazy refcounts and zstd need version 3 (compat=1.1)", path);
+        return error_set(err, EMU_ARG, "%s: lazy refcounts and zstd need version 3 (compat=1.1)",
+                         path);
 #ifndef HAVE_ZSTD
     if (how->compression == QCOW2_ZSTD)
         return error_set(err, EMU_UNSUPPORTED, "%s: this program was built without libzstd", path);
@@ -37,9 +39,10 @@ enum emu_err qcow2_create_check(const char *path, const struct qcow2_create *how
                          "%s: an image with a backing file cannot be preallocated here", path);
     unsigned span = how->cluster_bits + how->cluster_bits - 3;
     if (how->size > QCOW2_OFFSET || how->size >> span >= QCOW2_MAX_L1 / 8)
-        return error_set(err, EMU_ARG,
-                         "%s: %llu bytes are too much for clusters of %u bytes; use larger clusters",
-                         path, (unsigned long long)how->size, 1u << how->cluster_bits);
+        return error_set(
+            err, EMU_ARG,
+            "%s: %llu bytes are too much for clusters of %u bytes; use larger clusters", path,
+            (unsigned long long)how->size, 1u << how->cluster_bits);
     return EMU_OK;
 }
 
@@ -50,9 +53,8 @@ static enum emu_err add_feature_names(struct qcow2 *q, struct error *err)
         uint8_t type, bit;
         char name[46];
     } names[] = {
-        {0, 0, "dirty bit"},        {0, 1, "corrupt bit"},
-        {0, 2, "external data file"}, {0, 3, "compression type"},
-        {0, 4, "extended L2 entries"}, {1, 0, "lazy refcounts"},
+        {0, 0, "dirty bit"},        {0, 1, "corrupt bit"},         {0, 2, "external data file"},
+        {0, 3, "compression type"}, {0, 4, "extended L2 entries"}, {1, 0, "lazy refcounts"},
         {2, 0, "bitmaps"},          {2, 1, "raw external data"},
     };
     if (q->h.version < 3 || q->cluster_size < 4096)

@@ -18,10 +18,7 @@ enum {
     FEATURE_ENTRY = 48,
 };
 
-static bool is_control(char c)
-{
-    return (uint8_t)c < ' ' || c == 0x7f;
-}
+static bool is_control(char c) { return (uint8_t)c < ' ' || c == 0x7f; }
 
 enum emu_err qcow2_damaged(const struct qcow2 *q, struct error *err, const char *fmt, ...)
 {
@@ -108,8 +105,8 @@ enum emu_err qcow2_header_update(struct qcow2 *q, uint32_t from, uint32_t to, st
 static enum emu_err unsupported(const struct qcow2 *q, struct error *err, const char *what)
 {
     return error_set(err, EMU_UNSUPPORTED,
-                     "%s: the image uses the feature \"%s\", which is not supported here", q->blk.name,
-                     what);
+                     "%s: the image uses the feature \"%s\", which is not supported here",
+                     q->blk.name, what);
 }
 
 /* The name that the image itself gives to a feature bit, or NULL. */
@@ -185,8 +182,9 @@ static enum emu_err check_places(const struct qcow2 *q, struct error *err)
     uint64_t l1 = (uint64_t)h->l1_size * 8;
     uint64_t reftable = (uint64_t)h->reftable_clusters << h->cluster_bits;
     if (l1 > QCOW2_MAX_L1)
-        return error_set(err, EMU_UNSUPPORTED, "%s: the L1 table has %llu bytes; at most 32 MiB work",
-                         q->blk.name, (unsigned long long)l1);
+        return error_set(err, EMU_UNSUPPORTED,
+                         "%s: the L1 table has %llu bytes; at most 32 MiB work", q->blk.name,
+                         (unsigned long long)l1);
     if (reftable > QCOW2_MAX_REFTABLE)
         return error_set(err, EMU_UNSUPPORTED,
                          "%s: the refcount table has %llu bytes; at most 8 MiB work", q->blk.name,
@@ -220,10 +218,9 @@ static enum emu_err check_geometry(struct qcow2 *q, struct error *err)
         return qcow2_damaged(q, err, "its refcounts cannot have 2^%u bits", h->refcount_order);
     if (h->version == 3 && (h->length < V3_LENGTH || h->length % 8 || h->length > q->cluster_size))
         return qcow2_damaged(q, err, "its header cannot have %u bytes", h->length);
-    if (h->backing_offset &&
-        (h->backing_size == 0 || h->backing_size > QCOW2_MAX_NAME ||
-         h->backing_size > q->cluster_size ||
-         h->backing_offset > q->cluster_size - h->backing_size))
+    if (h->backing_offset && (h->backing_size == 0 || h->backing_size > QCOW2_MAX_NAME ||
+                              h->backing_size > q->cluster_size ||
+                              h->backing_offset > q->cluster_size - h->backing_size))
         return qcow2_damaged(q, err, "its backing file's name is not in its header");
     q->l2_bits = h->cluster_bits - 3;
     q->refblock_bits = h->cluster_bits + 3 - h->refcount_order;
@@ -408,10 +405,11 @@ enum emu_err qcow2_header_write(struct qcow2 *q, struct error *err)
     bool fits = put_extensions(q, cluster, &at) && name_len <= q->cluster_size - at;
     if (!fits) {
         free(cluster);
-        return error_set(err, EMU_ARG,
-                         "%s: the backing file's name does not fit into the header of %u bytes; use a "
-                         "shorter name or larger clusters",
-                         q->blk.name, q->cluster_size);
+        return error_set(
+            err, EMU_ARG,
+            "%s: the backing file's name does not fit into the header of %u bytes; use a "
+            "shorter name or larger clusters",
+            q->blk.name, q->cluster_size);
     }
     q->h.backing_offset = name_len ? at : 0;
     q->h.backing_size = (uint32_t)name_len;
@@ -420,7 +418,8 @@ enum emu_err qcow2_header_write(struct qcow2 *q, struct error *err)
     if (q->rest)
         memcpy(cluster + OUR_LENGTH, q->rest, q->h.length - OUR_LENGTH);
     compose(&q->h, cluster);
-    uint32_t used = (at + (uint32_t)name_len + 511u) & ~511u; /* whole sectors, as few as possible */
+    uint32_t used =
+        (at + (uint32_t)name_len + 511u) & ~511u; /* whole sectors, as few as possible */
     enum emu_err rc = host_file_write(&q->file, 0, cluster, used, err);
     free(cluster);
     return rc;

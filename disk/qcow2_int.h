@@ -15,7 +15,7 @@
 #include "disk/qcow2.h"
 
 #define QCOW2_MAGIC 0x514649fbu
-#define QCOW2_COPIED (1ull << 63)     /* the refcount is exactly 1 */
+#define QCOW2_COPIED (1ull << 63) /* the refcount is exactly 1 */
 #define QCOW2_COMPRESSED (1ull << 62)
 #define QCOW2_ZERO 1ull
 #define QCOW2_OFFSET 0x00fffffffffffe00ull
@@ -28,8 +28,8 @@ enum {
     QCOW2_INCOMPAT_EXTENDED_L2 = 16,
     QCOW2_COMPAT_LAZY = 1,
     QCOW2_AUTOCLEAR_BITMAPS = 1,
-    QCOW2_MAX_L1 = 32 << 20,       /* bytes, as QEMU */
-    QCOW2_MAX_REFTABLE = 8 << 20,  /* bytes, as QEMU */
+    QCOW2_MAX_L1 = 32 << 20,      /* bytes, as QEMU */
+    QCOW2_MAX_REFTABLE = 8 << 20, /* bytes, as QEMU */
     QCOW2_MAX_SNAPSHOTS = 65536,
     QCOW2_MAX_NAME = 1023,
 };
@@ -64,8 +64,8 @@ enum {
 
 /* A cached L2 table or refcount block, in the file's byte order. */
 struct qcow2_table {
-    uint64_t offset; /* in the file; 0: the slot is free */
-    uint8_t *data;   /* one cluster */
+    uint64_t offset;               /* in the file; 0: the slot is free */
+    uint8_t *data;                 /* one cluster */
     uint32_t dirty_from, dirty_to; /* equal: clean */
     bool fresh;                    /* nothing in the file points to it yet */
     uint64_t used;                 /* when, for eviction */
@@ -92,9 +92,9 @@ struct qcow2 {
     struct blk *backing;
 
     uint32_t cluster_size;
-    unsigned l2_bits;      /* log2 of the entries of an L2 table */
+    unsigned l2_bits;       /* log2 of the entries of an L2 table */
     unsigned refblock_bits; /* log2 of the refcounts in a block */
-    uint64_t *l1;          /* h.l1_size entries, host order */
+    uint64_t *l1;           /* h.l1_size entries, host order */
     uint32_t l1_dirty_from, l1_dirty_to;
     uint64_t *reftable; /* host order */
     uint32_t reftable_size;
@@ -111,7 +111,7 @@ struct qcow2 {
     uint8_t *unpacked;               /* the cluster decompressed last */
     uint64_t unpacked_entry;         /* its L2 entry; 0: none */
     uint8_t *bounce;                 /* one cluster */
-    char path[]; /* blk.name and file.name point here */
+    char path[];                     /* blk.name and file.name point here */
 };
 
 static inline struct qcow2 *qcow2_of(const struct blk *b)
@@ -120,10 +120,7 @@ static inline struct qcow2 *qcow2_of(const struct blk *b)
 }
 
 /* --- big-endian numbers --- */
-static inline uint16_t get_be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
+static inline uint16_t get_be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static inline uint32_t get_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -227,8 +224,7 @@ struct qcow2_map {
 };
 enum qcow2_kind qcow2_kind_of(const struct qcow2 *q, uint64_t entry);
 /* An error if the entry cannot be one. */
-MUST_CHECK enum emu_err qcow2_entry_check(const struct qcow2 *q, uint64_t entry,
-                                          struct error *err);
+MUST_CHECK enum emu_err qcow2_entry_check(const struct qcow2 *q, uint64_t entry, struct error *err);
 MUST_CHECK enum emu_err qcow2_lookup(struct qcow2 *q, uint64_t offset, uint64_t len,
                                      struct qcow2_map *out, struct error *err);
 /* The L2 table for a guest offset, own and writable, made where there is none. */

@@ -171,7 +171,8 @@ enum emu_err qcow2_entry_unref(struct qcow2 *q, uint64_t entry, bool punch, stru
     uint64_t offset, len;
     qcow2_packed_range(q, entry, &offset, &len);
     enum emu_err rc = EMU_OK;
-    for (uint64_t c = cluster_of(q, offset); c <= cluster_of(q, offset + len - 1) && rc == EMU_OK; c++)
+    for (uint64_t c = cluster_of(q, offset); c <= cluster_of(q, offset + len - 1) && rc == EMU_OK;
+         c++)
         rc = qcow2_unref(q, c, punch, err);
     return rc;
 }

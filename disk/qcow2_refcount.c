@@ -2,8 +2,9 @@
  * Reference counts of host clusters (qcow2 spec, Host cluster management), and allocation.
  *
  * A new refcount block is put behind the clusters for which it is needed. If nothing counts the
- * cluster where it would go, that cluster first becomes the block that counts itself. A refcount table that is too short moves behind the last
- * cluster that it covers, together with the blocks that count it there.
+ * cluster where it would go, that cluster first becomes the block that counts itself. A refcount
+ * table that is too short moves behind the last cluster that it covers, together with the blocks
+ * that count it there.
  */
 #include "disk/qcow2_int.h"
 
@@ -109,8 +110,8 @@ enum emu_err qcow2_ref(struct qcow2 *q, uint64_t cluster, struct error *err)
         return rc;
     if (count == qcow2_refcount_max(q))
         return error_set(err, EMU_UNSUPPORTED,
-                         "%s: refcounts of %u bits are too small for another snapshot",
-                         q->blk.name, 1u << q->h.refcount_order);
+                         "%s: refcounts of %u bits are too small for another snapshot", q->blk.name,
+                         1u << q->h.refcount_order);
     return qcow2_refcount_set(q, cluster, count + 1, err);
 }
 
@@ -215,13 +216,15 @@ static enum emu_err write_area(struct qcow2 *q, uint64_t first, uint64_t blocks,
     enum emu_err rc = buf ? EMU_OK : qcow2_nomem(q, err);
     for (uint64_t i = 0; i < blocks && rc == EMU_OK; i++) {
         memset(buf, 0, q->cluster_size);
-        for (uint64_t j = i * per_block; j < (i + 1) * per_block && j < blocks + table_clusters; j++)
+        for (uint64_t j = i * per_block; j < (i + 1) * per_block && j < blocks + table_clusters;
+             j++)
             qcow2_refcount_write(buf, q->h.refcount_order, j - i * per_block, 1);
         rc = host_file_write(&q->file, (first + i) << q->h.cluster_bits, buf, q->cluster_size, err);
     }
     for (uint64_t i = 0; i < table_clusters && rc == EMU_OK; i++) {
         memset(buf, 0, q->cluster_size);
-        for (uint64_t j = 0, k = i * (q->cluster_size / 8); j < q->cluster_size / 8 && k + j < entries; j++)
+        for (uint64_t j = 0, k = i * (q->cluster_size / 8);
+             j < q->cluster_size / 8 && k + j < entries; j++)
             put_be64(buf + 8 * j, table[k + j]);
         rc = host_file_write(&q->file, (first + blocks + i) << q->h.cluster_bits, buf,
                              q->cluster_size, err);
@@ -259,7 +262,8 @@ static enum emu_err switch_reftable(struct qcow2 *q, uint64_t offset, uint64_t c
 
 static enum emu_err grow_reftable(struct qcow2 *q, struct error *err)
 {
-    uint64_t per_block = 1ull << q->refblock_bits, first = (uint64_t)q->reftable_size << q->refblock_bits;
+    uint64_t per_block = 1ull << q->refblock_bits,
+             first = (uint64_t)q->reftable_size << q->refblock_bits;
     uint64_t blocks = 1, clusters, entries;
     for (;;) { /* more blocks may need a larger table, and that more blocks */
         entries = q->reftable_size + q->reftable_size / 2 + blocks;
@@ -299,7 +303,8 @@ static enum emu_err grow_reftable(struct qcow2 *q, struct error *err)
 
 /* --- allocation --- */
 
-/* An empty block for a range of clusters, in cluster `at`, which this block or another one counts. */
+/* An empty block for a range of clusters, in cluster `at`, which this block or another one counts.
+ */
 static enum emu_err put_block(struct qcow2 *q, uint64_t range, uint64_t at, struct error *err)
 {
     struct qcow2_table *block;
@@ -346,7 +351,8 @@ static bool reserved(const struct qcow2 *q, uint64_t cluster)
 {
     uint64_t at = cluster << q->h.cluster_bits;
     uint64_t l1_end = q->h.l1_offset + q->h.l1_size * 8ull;
-    uint64_t ref_end = q->h.reftable_offset + ((uint64_t)q->h.reftable_clusters << q->h.cluster_bits);
+    uint64_t ref_end =
+        q->h.reftable_offset + ((uint64_t)q->h.reftable_clusters << q->h.cluster_bits);
     return cluster == 0 || (at >= q->h.l1_offset && at < l1_end) ||
            (at >= q->h.reftable_offset && at < ref_end) ||
            (q->h.nb_snapshots && at == q->h.snapshots_offset);
@@ -391,7 +397,8 @@ static enum emu_err cover(struct qcow2 *q, uint64_t first, uint64_t n, struct er
 {
     uint64_t at = first + n;
     enum emu_err rc = EMU_OK;
-    for (uint64_t r = first >> q->refblock_bits; r <= (first + n - 1) >> q->refblock_bits && rc == EMU_OK; r++)
+    for (uint64_t r = first >> q->refblock_bits;
+         r <= (first + n - 1) >> q->refblock_bits && rc == EMU_OK; r++)
         rc = make_block(q, r, &at, err);
     return rc;
 }

@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    ENTRY = 40,      /* bytes before the extra data */
-    OUR_EXTRA = 24,  /* size of the VM state, disk size, icount */
+    ENTRY = 40,     /* bytes before the extra data */
+    OUR_EXTRA = 24, /* size of the VM state, disk size, icount */
     MAX_EXTRA = 1024,
     MAX_TABLE = 64 << 20,
 };
@@ -188,17 +188,14 @@ static enum emu_err walk_l1(struct qcow2 *q, const uint64_t *l1, uint32_t size, 
     return rc;
 }
 
-static bool copied_at(enum qcow2_kind kind)
-{
-    return kind == QCOW2_DATA || kind == QCOW2_RESERVED;
-}
+static bool copied_at(enum qcow2_kind kind) { return kind == QCOW2_DATA || kind == QCOW2_RESERVED; }
 
 /* Sets the flag of one entry to what the refcount says, or clears it. */
 static enum emu_err entry_flag(struct qcow2 *q, uint64_t *entry, bool clear, struct error *err)
 {
     uint64_t count = 0;
-    enum emu_err rc = clear ? EMU_OK
-                            : qcow2_refcount(q, cluster_of(q, *entry & QCOW2_OFFSET), &count, err);
+    enum emu_err rc =
+        clear ? EMU_OK : qcow2_refcount(q, cluster_of(q, *entry & QCOW2_OFFSET), &count, err);
     if (rc == EMU_OK)
         *entry = (*entry & ~QCOW2_COPIED) | (count == 1 ? QCOW2_COPIED : 0);
     return rc;
@@ -318,12 +315,14 @@ static enum emu_err switch_header(struct qcow2 *q, const struct qcow2_header *h,
     return rc;
 }
 
-/* The present L1 table becomes `l1`, whose references the caller has taken. Without COPIED flags. */
+/* The present L1 table becomes `l1`, whose references the caller has taken. Without COPIED flags.
+ */
 static enum emu_err replace_l1(struct qcow2 *q, const uint64_t *l1, uint32_t size,
                                uint64_t disk_size, uint64_t keep, struct error *err)
 {
     struct qcow2_header h = q->h;
-    uint64_t *copy = calloc(size + 1u, sizeof(*copy)), old = q->h.l1_offset, old_size = q->h.l1_size;
+    uint64_t *copy = calloc(size + 1u, sizeof(*copy)), old = q->h.l1_offset,
+             old_size = q->h.l1_size;
     if (!copy)
         return qcow2_nomem(q, err);
     for (uint32_t i = 0; i < size; i++)

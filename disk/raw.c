@@ -26,10 +26,7 @@ struct raw {
     char path[]; /* blk.name and file.name point here */
 };
 
-static struct raw *raw_of(struct blk *b)
-{
-    return CONTAINER_OF(b, struct raw, blk);
-}
+static struct raw *raw_of(struct blk *b) { return CONTAINER_OF(b, struct raw, blk); }
 
 static enum emu_err shrunk(const struct blk *b, uint64_t at, struct error *err)
 {
@@ -71,10 +68,11 @@ static enum emu_err check_magic(struct blk *b, uint64_t offset, const uint8_t *f
     memcpy(begin + offset, from, len < n ? len : n);
     if (strcmp(image_probe(begin, have), "raw") == 0)
         return EMU_OK;
-    return error_set(err, EMU_IO,
-                     "%s: the guest would make this raw image look like a %s image; give its format "
-                     "(format=raw) to allow that",
-                     b->name, image_probe(begin, have));
+    return error_set(
+        err, EMU_IO,
+        "%s: the guest would make this raw image look like a %s image; give its format "
+        "(format=raw) to allow that",
+        b->name, image_probe(begin, have));
 }
 
 static enum emu_err raw_write(struct blk *b, uint64_t offset, const void *from, size_t len,

@@ -28,7 +28,8 @@ static enum emu_err run(const struct bench *k, struct blk *b, uint8_t *buf, stru
     for (uint64_t i = 0; i < k->count && rc == EMU_OK; i++) {
         if (b->size < k->size || at > b->size - k->size)
             at = b->size < k->size ? at : at % (b->size - k->size + 1);
-        rc = k->write ? blk_write(b, at, buf, (size_t)k->size, err) : blk_read(b, at, buf, (size_t)k->size, err);
+        rc = k->write ? blk_write(b, at, buf, (size_t)k->size, err)
+                      : blk_read(b, at, buf, (size_t)k->size, err);
         at += k->step;
         if (rc == EMU_OK && k->flush_every && (i + 1) % k->flush_every == 0)
             rc = blk_flush(b, err);
@@ -69,7 +70,8 @@ int img_bench(int argc, char **argv)
 {
     static const struct option longs[] = {{"pattern", required_argument, NULL, 1},
                                           {"flush-interval", required_argument, NULL, 2},
-                                          {"no-drain", no_argument, NULL, 3}, {0}};
+                                          {"no-drain", no_argument, NULL, 3},
+                                          {0}};
     struct bench k = {.count = 75000, .depth = 64, .size = 4096};
     const char *format = NULL;
     uint64_t v = 0;
@@ -85,7 +87,11 @@ int img_bench(int argc, char **argv)
         case 'f': format = optarg; break;
         case 'w': k.write = true; break;
         case 'q': k.quiet = true; break;
-        case 'n': case 'i': case 't': case 'U': case 3: break;
+        case 'n':
+        case 'i':
+        case 't':
+        case 'U':
+        case 3: break;
         case 1: k.pattern = (int)v; break;
         case 2: k.flush_every = v; break;
         default: return img_usage(argv);

@@ -32,10 +32,7 @@ static void buffers_free(struct buffers *m)
     free(m->b);
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+static uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* --- compare --- */
 
@@ -56,7 +53,8 @@ static int differ(const struct compare *c, const char *where, uint64_t at, const
     return DIFFERENT;
 }
 
-static enum emu_err extent_at(struct blk *b, uint64_t at, uint64_t len, struct blk_extent *e, struct error *err)
+static enum emu_err extent_at(struct blk *b, uint64_t at, uint64_t len, struct blk_extent *e,
+                              struct error *err)
 {
     *e = (struct blk_extent){.len = len, .zero = true};
     return at < b->size ? blk_extent(b, at, min_u64(len, b->size - at), e, err) : EMU_OK;
@@ -152,31 +150,33 @@ struct commit {
     struct progress progress;
 };
 
-static enum emu_err open_base(const struct commit *c, const char *path, const char *format, bool template,
-                              struct blk **out, struct error *err)
+static enum emu_err open_base(const struct commit *c, const char *path, const char *format,
+                              bool template, struct blk **out, struct error *err)
 {
     enum emu_err rc = template && !c->force ? template_check(path, c->path, err) : EMU_OK;
     return rc == EMU_OK ? image_open(path, format, IMAGE_FORCE_TEMPLATE, out, err) : rc;
 }
 
 /* Opens `top`'s chain down to the base, which is opened for writing, and hangs it below. */
-static enum emu_err open_down(const struct commit *c, struct blk *top, unsigned *depth, struct blk **base,
-                              struct error *err)
+static enum emu_err open_down(const struct commit *c, struct blk *top, unsigned *depth,
+                              struct blk **base, struct error *err)
 {
     struct blk *b = top, *next;
     enum emu_err rc = EMU_OK;
     for (*depth = 1; rc == EMU_OK; ++*depth) {
         const char *name = qcow2_is(b) ? qcow2_backing_name(b) : NULL;
         if (!name)
-            return *depth == 1 ? error_set(err, EMU_ARG, "%s: Image does not have a backing file", b->name)
-                               : error_set(err, EMU_ARG, "Did not find '%s' in the backing chain of '%s'",
-                                           c->base, c->path);
+            return *depth == 1
+                       ? error_set(err, EMU_ARG, "%s: Image does not have a backing file", b->name)
+                       : error_set(err, EMU_ARG, "Did not find '%s' in the backing chain of '%s'",
+                                   c->base, c->path);
         char *path = image_resolve(b->name, name);
         if (!path)
             return error_set(err, EMU_NOMEM, "out of memory");
         bool last = !c->base || strcmp(c->base, name) == 0 || image_same_file(c->base, path);
         rc = last ? open_base(c, path, qcow2_backing_format(b), true, &next, err)
-                  : image_open(path, qcow2_backing_format(b), IMAGE_READ_ONLY | IMAGE_TOP_ONLY, &next, err);
+                  : image_open(path, qcow2_backing_format(b), IMAGE_READ_ONLY | IMAGE_TOP_ONLY,
+                               &next, err);
         free(path);
         if (rc != EMU_OK)
             break;
@@ -189,8 +189,8 @@ static enum emu_err open_down(const struct commit *c, struct blk *top, unsigned 
     return rc;
 }
 
-static enum emu_err commit_data(struct blk *top, struct blk *base, unsigned depth, struct progress *p,
-                                struct error *err)
+static enum emu_err commit_data(struct blk *top, struct blk *base, unsigned depth,
+                                struct progress *p, struct error *err)
 {
     struct blk_extent e;
     struct buffers m;
@@ -250,7 +250,8 @@ int img_commit(int argc, char **argv)
         case 'd': c.keep = true; break;
         case 'p': c.progress.on = true; break;
         case 'q': c.quiet = true; break;
-        case 't': case 'r': break;
+        case 't':
+        case 'r': break;
         case 1: c.force = true; break;
         default: return img_usage(argv);
         }
@@ -269,8 +270,8 @@ struct rebase {
 };
 
 /* What the image has only from below must not change when something else is below. */
-static enum emu_err keep_piece(struct blk *top, struct blk *to, uint64_t at, size_t len, bool has_below,
-                               struct buffers *m, struct error *err)
+static enum emu_err keep_piece(struct blk *top, struct blk *to, uint64_t at, size_t len,
+                               bool has_below, struct buffers *m, struct error *err)
 {
     enum { GRAIN = 65536 };
     enum emu_err rc = blk_read(top, at, m->a, len, err);
@@ -287,7 +288,8 @@ static enum emu_err keep_piece(struct blk *top, struct blk *to, uint64_t at, siz
     return rc;
 }
 
-static enum emu_err keep_contents(struct blk *top, struct blk *to, struct progress *p, struct error *err)
+static enum emu_err keep_contents(struct blk *top, struct blk *to, struct progress *p,
+                                  struct error *err)
 {
     struct buffers m;
     struct blk_extent e;
@@ -305,7 +307,8 @@ static enum emu_err keep_contents(struct blk *top, struct blk *to, struct progre
     return rc == EMU_OK ? blk_flush(top, err) : rc;
 }
 
-static enum emu_err rebase_open(const struct rebase *r, struct blk **top, struct blk **to, struct error *err)
+static enum emu_err rebase_open(const struct rebase *r, struct blk **top, struct blk **to,
+                                struct error *err)
 {
     enum emu_err rc = img_open(r->path, r->format, r->unsafe ? IMAGE_TOP_ONLY : 0, top, err);
     if (rc != EMU_OK)
@@ -352,7 +355,9 @@ int img_rebase(int argc, char **argv)
         case 'u': r.unsafe = true; break;
         case 'p': r.progress.on = true; break;
         case 'q': r.quiet = true; break;
-        case 't': case 'T': case 'U': break;
+        case 't':
+        case 'T':
+        case 'U': break;
         default: return img_usage(argv);
         }
     if (argc - optind != 1)
@@ -360,7 +365,8 @@ int img_rebase(int argc, char **argv)
     if (!r.to)
         return img_failf("The -b option (a backing file, or an empty string) is needed");
     if (*r.to && !r.to_format)
-        return img_failf("Could not change the backing file to '%s': backing format must be specified", r.to);
+        return img_failf(
+            "Could not change the backing file to '%s': backing format must be specified", r.to);
     r.path = argv[optind];
     return rebase(&r);
 }
@@ -458,8 +464,10 @@ static bool read_node(const char *path, struct node *n)
     struct stat st;
     struct blk *b;
     size_t len = strlen(path);
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || (len > 7 && strcmp(path + len - 7, ".clones") == 0) ||
-        image_open(path, NULL, IMAGE_READ_ONLY | IMAGE_UNLOCKED | IMAGE_TOP_ONLY, &b, NULL) != EMU_OK)
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+        (len > 7 && strcmp(path + len - 7, ".clones") == 0) ||
+        image_open(path, NULL, IMAGE_READ_ONLY | IMAGE_UNLOCKED | IMAGE_TOP_ONLY, &b, NULL) !=
+            EMU_OK)
         return false;
     *n = (struct node){.path = strdup(path), .format = b->ops->format, .size = b->size};
     if (qcow2_is(b) && qcow2_backing_name(b))
@@ -470,19 +478,24 @@ static bool read_node(const char *path, struct node *n)
 
 static bool is_child(const struct node *child, const struct node *of)
 {
-    return child->backing && (strcmp(child->backing, of->path) == 0 || image_same_file(child->backing, of->path));
+    return child->backing &&
+           (strcmp(child->backing, of->path) == 0 || image_same_file(child->backing, of->path));
 }
 
-static void draw(struct node *n, unsigned count, struct node *at, const char *indent, bool last, bool top)
+static void draw(struct node *n, unsigned count, struct node *at, const char *indent, bool last,
+                 bool top)
 {
     char below[512], size[32];
     const char *slash = strrchr(at->path, '/');
     if (at->shown || strlen(indent) > sizeof(below) - 16)
         return;
     at->shown = true;
-    printf("%s%s%s  (%s, %s)%s%s\n", indent, top ? "" : last ? "└── " : "├── ", slash ? slash + 1 : at->path,
-           at->format, img_human(at->size, size), top && at->backing ? "  on " : "",
-           top && at->backing ? at->backing : "");
+    printf("%s%s%s  (%s, %s)%s%s\n", indent,
+           top    ? ""
+           : last ? "└── "
+                  : "├── ",
+           slash ? slash + 1 : at->path, at->format, img_human(at->size, size),
+           top && at->backing ? "  on " : "", top && at->backing ? at->backing : "");
     snprintf(below, sizeof(below), "%s%s", indent, top ? "" : last ? "    " : "│   ");
     struct node *final = NULL;
     for (unsigned i = 0; i < count; i++)

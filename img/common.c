@@ -21,10 +21,7 @@ int img_failf(const char *fmt, ...)
     return 1;
 }
 
-int img_fail(const struct error *err)
-{
-    return img_failf("%s", err->text);
-}
+int img_fail(const struct error *err) { return img_failf("%s", err->text); }
 
 int img_usage(char **argv)
 {
@@ -220,8 +217,8 @@ enum emu_err img_new_file(const struct img_new *n, const char *path, struct erro
         return rc;
     }
     if (strcmp(n->format, "qcow2") != 0)
-        return error_set(err, EMU_UNSUPPORTED, "%s: Unknown file format '%s'; there are raw and qcow2",
-                         path, n->format);
+        return error_set(err, EMU_UNSUPPORTED,
+                         "%s: Unknown file format '%s'; there are raw and qcow2", path, n->format);
     enum emu_err rc = qcow2_create(path, &how, err);
     if (rc != EMU_OK || !n->backing)
         return rc;
@@ -264,8 +261,8 @@ enum emu_err img_record(struct blk *b, struct error *err)
     char *path = image_resolve(b->name, qcow2_backing_name(b));
     if (!path)
         return error_set(err, EMU_NOMEM, "out of memory");
-    enum emu_err rc = host_file_mark(path, &mark, NULL) == EMU_OK ? qcow2_record_backing(b, &mark, err)
-                                                                  : EMU_OK;
+    enum emu_err rc =
+        host_file_mark(path, &mark, NULL) == EMU_OK ? qcow2_record_backing(b, &mark, err) : EMU_OK;
     free(path);
     return rc;
 }

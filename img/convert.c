@@ -24,8 +24,7 @@ struct convert {
 
 /* --- writing --- */
 
-static enum emu_err write_zeros(struct convert *c, uint64_t offset, uint64_t len,
-                                struct error *err)
+static enum emu_err write_zeros(struct convert *c, uint64_t offset, uint64_t len, struct error *err)
 {
     if (c->grain == 0) { /* -S 0: everything is allocated */
         enum emu_err rc = EMU_OK;
@@ -277,14 +276,20 @@ static bool convert_option(struct convert_options *o, int c, const char *arg)
     case 'q': o->quiet = true; return true;
     case 'U': o->source_flags |= IMAGE_UNLOCKED; return true;
     case 'S': return img_size(arg, &o->sparse) && o->sparse % 512 == 0;
-    case 't': case 'T': case 'm': case 'W': case 'r': case 'C': return true; /* no difference here */
+    case 't':
+    case 'T':
+    case 'm':
+    case 'W':
+    case 'r':
+    case 'C': return true; /* no difference here */
     default: return false;
     }
 }
 
 int img_convert(int argc, char **argv)
 {
-    struct convert_options o = {.target = {.format = "raw", .how = qcow2_create_default}, .sparse = 4096};
+    struct convert_options o = {.target = {.format = "raw", .how = qcow2_create_default},
+                                .sparse = 4096};
     const char *options[16];
     unsigned noptions = 0;
     for (int c; (c = getopt(argc, argv, "f:O:B:F:o:l:S:t:T:m:r:cnpqUWC")) != -1;) {
@@ -343,8 +348,10 @@ static int dd(struct dd *d)
     enum emu_err rc = img_open(d->in, d->format, IMAGE_READ_ONLY | d->flags, &c.source[0], &err);
     if (rc != EMU_OK)
         return img_fail(&err);
-    uint64_t size = c.source[0]->size, start = d->skip < size / d->block + 1 ? d->skip * d->block : size;
-    uint64_t end = d->has_count && d->count < (size - start) / d->block ? start + d->count * d->block : size;
+    uint64_t size = c.source[0]->size,
+             start = d->skip < size / d->block + 1 ? d->skip * d->block : size;
+    uint64_t end =
+        d->has_count && d->count < (size - start) / d->block ? start + d->count * d->block : size;
     d->target.how.size = end - start;
     rc = img_new_file(&d->target, d->out, &err);
     if (rc == EMU_OK)

@@ -14,7 +14,8 @@ static void announce(const struct img_new *n, const char *path)
     if (strcmp(n->format, "qcow2") == 0) {
         printf(" cluster_size=%u extended_l2=off", 1u << h->cluster_bits);
         if (h->preallocation)
-            printf(" preallocation=%s", h->preallocation == QCOW2_PREALLOC_FULL ? "full" : "metadata");
+            printf(" preallocation=%s",
+                   h->preallocation == QCOW2_PREALLOC_FULL ? "full" : "metadata");
         printf(" compression_type=%s", h->compression == QCOW2_ZSTD ? "zstd" : "zlib");
     }
     printf(" size=%" PRIu64, h->size);
@@ -39,7 +40,8 @@ static int look_at_backing(struct img_new *n, const char *path, bool unchecked)
     if (strcmp(n->format, "qcow2") != 0)
         return img_failf("%s: Backing file not supported for file format '%s'", path, n->format);
     if (!n->backing_format && !unchecked)
-        return img_failf("%s: Backing file specified without backing format; give it with -F", path);
+        return img_failf("%s: Backing file specified without backing format; give it with -F",
+                         path);
     if (unchecked && n->has_size)
         return 0;
     char *full = image_resolve(path, n->backing);
@@ -157,7 +159,8 @@ static int measure(const struct img_new *n, const char *path, const char *format
         return img_fail(&err);
     uint64_t cs = 1ull << how.cluster_bits, guest = (how.size + cs - 1) & ~(cs - 1);
     full = qcow2 ? qcow2_measure(&how) : how.size;
-    required = qcow2 && !how.preallocation ? full - guest + used : full; /* all tables, and the data */
+    required =
+        qcow2 && !how.preallocation ? full - guest + used : full; /* all tables, and the data */
     printf(json ? "{\n    \"required\": %" PRIu64 ",\n    \"fully-allocated\": %" PRIu64 "\n}\n"
                 : "required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n",
            required, full);
@@ -180,7 +183,8 @@ int img_measure(int argc, char **argv)
             if (!img_options(&n, optarg))
                 return 1;
             break;
-        case 'U': case 'q': break;
+        case 'U':
+        case 'q': break;
         case 1: json = strcmp(optarg, "json") == 0; break;
         case 2:
             if (!img_size(optarg, &n.how.size))

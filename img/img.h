@@ -1,4 +1,5 @@
-/* What the verbs of retrace-img share. A verb gets argv from its own name on and returns the exit status. */
+/* What the verbs of retrace-img share. A verb gets argv from its own name on and returns the exit
+ * status. */
 #ifndef IMG_IMG_H
 #define IMG_IMG_H
 
@@ -44,7 +45,8 @@ struct img_new {
     bool has_size;
     char *backing, *backing_format; /* owned */
 };
-/* Adds "cluster_size=64k,compat=0.10"; false: a sentence was printed. `-o help` prints and exits. */
+/* Adds "cluster_size=64k,compat=0.10"; false: a sentence was printed. `-o help` prints and exits.
+ */
 bool img_options(struct img_new *n, const char *options);
 void img_new_free(struct img_new *n);
 MUST_CHECK enum emu_err img_new_file(const struct img_new *n, const char *path, struct error *err);

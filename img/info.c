@@ -38,8 +38,8 @@ static uint64_t disk_usage(const char *path)
 static void print_snapshots(const struct blk *b, unsigned n)
 {
     char size[32], date[32], clock[32], icount[24];
-    printf("Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK",
-           "ICOUNT");
+    printf("Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE",
+           "VM CLOCK", "ICOUNT");
     for (unsigned i = 0; i < n; i++) {
         const struct qcow2_snapshot *s = qcow2_snapshot_at(b, i);
         time_t when = (time_t)s->date_sec;
@@ -49,8 +49,8 @@ static void print_snapshots(const struct blk *b, unsigned n)
         snprintf(clock, sizeof(clock), "%02u:%02u:%02u.%03u", (unsigned)(ms / 3600000) % 10000,
                  (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
         snprintf(icount, sizeof(icount), "%" PRIu64, s->icount);
-        printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, img_human(s->vm_state_size, size), date,
-               clock, s->icount == UINT64_MAX ? "" : icount);
+        printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, img_human(s->vm_state_size, size),
+               date, clock, s->icount == UINT64_MAX ? "" : icount);
     }
 }
 
@@ -61,10 +61,7 @@ static const char *compression_name(enum qcow2_compression c)
     return c == QCOW2_ZSTD ? "zstd" : "zlib";
 }
 
-static const char *yes(bool b)
-{
-    return b ? "true" : "false";
-}
+static const char *yes(bool b) { return b ? "true" : "false"; }
 
 static void print_backing(const struct blk *b)
 {
@@ -85,8 +82,9 @@ static void info_text(const struct blk *b)
 {
     char virtual[32], disk[32];
     struct qcow2_info q;
-    printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n", b->name,
-           b->ops->format, img_human(b->size, virtual), b->size, img_human(disk_usage(b->name), disk));
+    printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n",
+           b->name, b->ops->format, img_human(b->size, virtual), b->size,
+           img_human(disk_usage(b->name), disk));
     if (!qcow2_is(b))
         return;
     qcow2_info(b, &q);
@@ -114,11 +112,13 @@ static json_t *snapshots_json(const struct blk *b, unsigned n)
         json_t *j = json_object();
         if (s->icount != UINT64_MAX)
             json_object_set_new(j, "icount", json_integer((json_int_t)s->icount));
-        json_object_set_new(j, "vm-clock-nsec", json_integer((json_int_t)(s->vm_clock_nsec % NS_PER_SECOND)));
+        json_object_set_new(j, "vm-clock-nsec",
+                            json_integer((json_int_t)(s->vm_clock_nsec % NS_PER_SECOND)));
         json_object_set_new(j, "name", json_string(s->name));
         json_object_set_new(j, "date-sec", json_integer(s->date_sec));
         json_object_set_new(j, "date-nsec", json_integer(s->date_nsec));
-        json_object_set_new(j, "vm-clock-sec", json_integer((json_int_t)(s->vm_clock_nsec / NS_PER_SECOND)));
+        json_object_set_new(j, "vm-clock-sec",
+                            json_integer((json_int_t)(s->vm_clock_nsec / NS_PER_SECOND)));
         json_object_set_new(j, "id", json_string(s->id));
         json_object_set_new(j, "vm-state-size", json_integer((json_int_t)s->vm_state_size));
         json_array_append_new(list, j);
@@ -202,7 +202,8 @@ static int info(const char *path, const char *format, unsigned flags, bool json,
     struct error err;
     struct blk *b;
     int rc = 0;
-    enum emu_err e = img_open(path, format, flags | IMAGE_READ_ONLY | (chain ? 0u : IMAGE_TOP_ONLY), &b, &err);
+    enum emu_err e =
+        img_open(path, format, flags | IMAGE_READ_ONLY | (chain ? 0u : IMAGE_TOP_ONLY), &b, &err);
     if (e != EMU_OK)
         return img_fail(&err);
     if (json)
@@ -255,14 +256,20 @@ static void check_text(const struct qcow2_check *c)
     if (!c->corruptions && !c->leaks)
         printf("No errors were found on the image.\n");
     if (c->corruptions)
-        printf("\n%" PRIu64 " errors were found on the image.\nData may be corrupted, or further writes to "
-               "the image may corrupt it.\n", c->corruptions);
+        printf("\n%" PRIu64
+               " errors were found on the image.\nData may be corrupted, or further writes to "
+               "the image may corrupt it.\n",
+               c->corruptions);
     if (c->leaks)
-        printf("\n%" PRIu64 " leaked clusters were found on the image.\nThis means waste of disk space, but "
-               "no harm to data.\n", c->leaks);
+        printf("\n%" PRIu64
+               " leaked clusters were found on the image.\nThis means waste of disk space, but "
+               "no harm to data.\n",
+               c->leaks);
     if (c->total_clusters && c->allocated)
-        printf("%" PRIu64 "/%" PRIu64 " = %0.2f%% allocated, %0.2f%% fragmented, %0.2f%% compressed clusters\n",
-               c->allocated, c->total_clusters, (double)c->allocated * 100 / (double)c->total_clusters,
+        printf("%" PRIu64 "/%" PRIu64
+               " = %0.2f%% allocated, %0.2f%% fragmented, %0.2f%% compressed clusters\n",
+               c->allocated, c->total_clusters,
+               (double)c->allocated * 100 / (double)c->total_clusters,
                (double)c->fragmented * 100 / (double)c->allocated,
                (double)c->compressed * 100 / (double)c->allocated);
     printf("Image end offset: %" PRIu64 "\n", c->end_offset);
@@ -332,7 +339,8 @@ static int check(const char *path, const char *format, enum qcow2_repair repair,
     struct blk *b;
     if (repair == QCOW2_REPAIR_NONE)
         flags |= IMAGE_READ_ONLY;
-    if (image_open(path, format, flags | IMAGE_FOR_CHECK | IMAGE_TOP_ONLY | IMAGE_FORCE_TEMPLATE, &b, &err) != EMU_OK)
+    if (image_open(path, format, flags | IMAGE_FOR_CHECK | IMAGE_TOP_ONLY | IMAGE_FORCE_TEMPLATE,
+                   &b, &err) != EMU_OK)
         return img_fail(&err);
     int rc = CHECK_UNSUPPORTED;
     if (qcow2_is(b))
@@ -371,7 +379,8 @@ int img_check(int argc, char **argv)
             break;
         default: return img_usage(argv);
         }
-    return argc - optind == 1 ? check(argv[optind], format, repair, flags, json, quiet) : img_usage(argv);
+    return argc - optind == 1 ? check(argv[optind], format, repair, flags, json, quiet)
+                              : img_usage(argv);
 }
 
 /* --- map --- */
@@ -380,11 +389,14 @@ static void map_line(const struct blk_extent *e, uint64_t at, bool json, bool fi
 {
     if (!json) {
         if (e->data && !e->zero && e->has_offset)
-            printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", at, e->len, e->offset, e->file->name);
+            printf("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", at, e->len, e->offset,
+                   e->file->name);
         return;
     }
-    printf("%s{ \"start\": %" PRIu64 ", \"length\": %" PRIu64 ", \"depth\": %u, \"present\": %s, \"zero\": %s, "
-           "\"data\": %s", first ? "[" : ",\n", at, e->len, e->depth, yes(e->present), yes(e->zero), yes(e->data));
+    printf("%s{ \"start\": %" PRIu64 ", \"length\": %" PRIu64
+           ", \"depth\": %u, \"present\": %s, \"zero\": %s, "
+           "\"data\": %s",
+           first ? "[" : ",\n", at, e->len, e->depth, yes(e->present), yes(e->zero), yes(e->data));
     if (e->has_offset)
         printf(", \"offset\": %" PRIu64, e->offset);
     printf("}");
@@ -431,7 +443,8 @@ int img_map(int argc, char **argv)
 {
     static const struct option longs[] = {{"output", required_argument, NULL, 1},
                                           {"start-offset", required_argument, NULL, 's'},
-                                          {"max-length", required_argument, NULL, 'l'}, {0}};
+                                          {"max-length", required_argument, NULL, 'l'},
+                                          {0}};
     const char *format = NULL;
     uint64_t start = 0, most = UINT64_MAX;
     unsigned flags = IMAGE_READ_ONLY;
@@ -480,8 +493,10 @@ static enum emu_err change(struct blk *b, int action, const char *name, struct e
     }
     enum emu_err rc = img_find_snapshot(b, name, &index, err);
     if (rc != EMU_OK)
-        return error_prefix(err, rc, action == 'a' ? "Could not apply snapshot" : "Could not delete snapshot");
-    return action == 'a' ? qcow2_snapshot_apply(b, index, err) : qcow2_snapshot_delete(b, index, err);
+        return error_prefix(
+            err, rc, action == 'a' ? "Could not apply snapshot" : "Could not delete snapshot");
+    return action == 'a' ? qcow2_snapshot_apply(b, index, err)
+                         : qcow2_snapshot_delete(b, index, err);
 }
 
 int img_snapshot(int argc, char **argv)
@@ -494,7 +509,10 @@ int img_snapshot(int argc, char **argv)
     struct qcow2_info info;
     for (int c; (c = getopt(argc, argv, "la:c:d:qU")) != -1;)
         switch (c) {
-        case 'l': case 'a': case 'c': case 'd':
+        case 'l':
+        case 'a':
+        case 'c':
+        case 'd':
             if (action)
                 return img_failf("Cannot mix '-l', '-a', '-c', '-d'");
             action = c;

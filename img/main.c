@@ -9,19 +9,25 @@
 #include <string.h>
 
 static const struct verb verbs[] = {
-    {"bench", "[-c count] [-d depth] [-f fmt] [-n] [-o offset] [-q] [-s size] [-S step] [-w] "
-              "[--pattern=n] [--flush-interval=n] filename", img_bench},
+    {"bench",
+     "[-c count] [-d depth] [-f fmt] [-n] [-o offset] [-q] [-s size] [-S step] [-w] "
+     "[--pattern=n] [--flush-interval=n] filename",
+     img_bench},
     {"check", "[-q] [-f fmt] [--output=human|json] [-r leaks|all] [-U] filename", img_check},
     {"clone", "[--linked | --full] [-q] [-p] filename new_filename", img_clone},
     {"commit", "[-q] [-f fmt] [-b base] [-d] [-p] [--force] filename", img_commit},
     {"compare", "[-f fmt] [-F fmt] [-p] [-q] [-s] [-U] filename1 filename2", img_compare},
-    {"convert", "[-U] [-c] [-p] [-q] [-n] [-f fmt] [-O fmt] [-B backing [-F fmt]] [-o options] "
-                "[-l snapshot] [-S sparse_size] filename [...] output_filename", img_convert},
+    {"convert",
+     "[-U] [-c] [-p] [-q] [-n] [-f fmt] [-O fmt] [-B backing [-F fmt]] [-o options] "
+     "[-l snapshot] [-S sparse_size] filename [...] output_filename",
+     img_convert},
     {"create", "[-q] [-f fmt] [-b backing [-F fmt]] [-u] [-o options] filename [size]", img_create},
     {"dd", "[-U] [-f fmt] [-O fmt] [bs=size] [count=n] [skip=n] if=input of=output", img_dd},
     {"info", "[-f fmt] [--output=human|json] [--backing-chain] [-U] filename", img_info},
-    {"map", "[-f fmt] [--start-offset=n] [--max-length=n] [--output=human|json] [-U] filename", img_map},
-    {"measure", "[-O fmt] [-o options] [--output=human|json] [--size n | [-f fmt] [-l snapshot] filename]",
+    {"map", "[-f fmt] [--start-offset=n] [--max-length=n] [--output=human|json] [-U] filename",
+     img_map},
+    {"measure",
+     "[-O fmt] [-o options] [--output=human|json] [--size n | [-f fmt] [-l snapshot] filename]",
      img_measure},
     {"rebase", "[-q] [-f fmt] [-p] [-u] -b backing [-F fmt] filename", img_rebase},
     {"resize", "[-f fmt] [-q] [--shrink] filename [+|-]size", img_resize},
@@ -37,7 +43,8 @@ static int help(void)
     for (unsigned i = 0; i < NVERBS; i++)
         printf("  %s %s\n", verbs[i].name, verbs[i].usage);
     printf("\nFormats: raw qcow2. Sizes take k, M, G, T, P or E. -U takes no lock on the image;\n"
-           "-q prints nothing but errors; -p shows progress; `-o help` lists the options of a new image.\n");
+           "-q prints nothing but errors; -p shows progress; `-o help` lists the options of a new "
+           "image.\n");
     return 0;
 }
 
@@ -60,5 +67,6 @@ int main(int argc, char **argv)
             }
             return verbs[i].run(argc - 1, argv + 1);
         }
-    return img_failf("Command not found: %s\nTry 'retrace-img --help' for more information", argv[1]);
+    return img_failf("Command not found: %s\nTry 'retrace-img --help' for more information",
+                     argv[1]);
 }

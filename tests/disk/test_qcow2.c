@@ -77,11 +77,12 @@ static void need_qemu(const struct fixture *f)
     }
 }
 
-#define OK(e) do { \
-        enum emu_err rc_ = (e); \
-        if (rc_ != EMU_OK) \
-            print_message("%s\n", f->err.text); \
-        assert_int_equal(rc_, EMU_OK); \
+#define OK(e)                                                                                      \
+    do {                                                                                           \
+        enum emu_err rc_ = (e);                                                                    \
+        if (rc_ != EMU_OK)                                                                         \
+            print_message("%s\n", f->err.text);                                                    \
+        assert_int_equal(rc_, EMU_OK);                                                             \
     } while (0)
 
 static struct blk *open_image(struct fixture *f, const char *path, unsigned flags)
@@ -256,7 +257,8 @@ static void one_op(struct fixture *f, struct model *m, struct blk **b)
 static void random_image(struct fixture *f, struct model *m, unsigned seed)
 {
     static const uint8_t orders[] = {4, 4, 4, 5, 6, 3};
-    struct qcow2_create how = plain((1 + seed * 7919u % (MODEL_MAX / 512 - 1)) * 512); /* QEMU: sectors */
+    struct qcow2_create how =
+        plain((1 + seed * 7919u % (MODEL_MAX / 512 - 1)) * 512); /* QEMU: sectors */
     memset(m, 0, sizeof(*m));
     m->seed = seed;
     m->size = (size_t)how.size;
@@ -340,9 +342,15 @@ static void images_made_by_qemu_img_are_read_and_written(void **state)
 {
     struct fixture *f = *state;
     static const char *const options[] = {
-        "compat=1.1",        "compat=0.10",          "cluster_size=512",
-        "cluster_size=2M",   "refcount_bits=1",      "refcount_bits=64,cluster_size=512",
-        "lazy_refcounts=on", "preallocation=metadata", "preallocation=full,compat=0.10",
+        "compat=1.1",
+        "compat=0.10",
+        "cluster_size=512",
+        "cluster_size=2M",
+        "refcount_bits=1",
+        "refcount_bits=64,cluster_size=512",
+        "lazy_refcounts=on",
+        "preallocation=metadata",
+        "preallocation=full,compat=0.10",
 #ifdef HAVE_ZSTD
         "compression_type=zstd",
 #endif
@@ -361,7 +369,8 @@ static void snapshots_go_both_ways(void **state)
     uint8_t byte[1];
     need_qemu(f);
     assert_int_equal(sh(f, "qemu-img create -f qcow2 a 10M && qemu-io -c 'write -P 17 0 1M' a && "
-                           "qemu-img snapshot -c theirs a && qemu-io -c 'write -P 34 0 64k' a"), 0);
+                           "qemu-img snapshot -c theirs a && qemu-io -c 'write -P 34 0 64k' a"),
+                     0);
     struct blk *b = open_image(f, f->a, 0);
     assert_string_equal(qcow2_snapshot_at(b, 0)->name, "theirs");
     OK(qcow2_snapshot_create(b, "ours", 1700000000ull * NS_PER_SECOND, &f->err));
@@ -371,7 +380,8 @@ static void snapshots_go_both_ways(void **state)
     OK(blk_close(b, &f->err));
     assert_int_equal(sh(f, "qemu-img check a && qemu-img snapshot -a ours a && "
                            "qemu-io -c 'read -P 34 0 64k' -c 'read -P 17 64k 900k' a && "
-                           "qemu-img snapshot -d theirs a && qemu-img check a"), 0);
+                           "qemu-img snapshot -d theirs a && qemu-img check a"),
+                     0);
     b = open_image(f, f->a, 0);
     assert_clean(f, b);
     assert_int_equal(qcow2_snapshot_find(b, "theirs"), -1);

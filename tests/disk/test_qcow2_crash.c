@@ -4,7 +4,8 @@
  * Afterwards the check finds no corruption, and everything that was flushed is there.
  *
  * pwrite, fdatasync and ftruncate are replaced here for the whole program. What the power leaves is
- * made from a copy of the file as of the last sync: each sector that differs is old or new by chance.
+ * made from a copy of the file as of the last sync: each sector that differs is old or new by
+ * chance.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -32,14 +33,14 @@
 enum { SIZE = 300 * 1024 + 512, CLUSTER_BITS = 9, MAX_FILE = 4 << 20 };
 
 static struct {
-    long until;        /* host writes until `how` happens; 0: never */
+    long until; /* host writes until `how` happens; 0: never */
     enum { NOTHING, DIE, FAIL, SHORT } how;
-    int error;         /* of FAIL */
-    long count;        /* host writes seen */
-    char path[64];     /* the file under test */
-    uint8_t *synced;   /* its contents at the last sync */
+    int error;       /* of FAIL */
+    long count;      /* host writes seen */
+    char path[64];   /* the file under test */
+    uint8_t *synced; /* its contents at the last sync */
     size_t synced_len;
-    unsigned power;    /* seed of what the power takes; 0: the host survives */
+    unsigned power; /* seed of what the power takes; 0: the host survives */
 } host;
 
 static size_t slurp(const char *path, uint8_t *to)
@@ -151,12 +152,12 @@ static int teardown(void **state)
     return 0;
 }
 
-#define MUST(e) \
-    do { \
-        if ((e) != EMU_OK) { \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, err.text); \
-            _exit(1); \
-        } \
+#define MUST(e)                                                                                    \
+    do {                                                                                           \
+        if ((e) != EMU_OK) {                                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, err.text);                          \
+            _exit(1);                                                                              \
+        }                                                                                          \
     } while (0)
 
 static void put(struct blk *b, struct shared *s, unsigned at, unsigned len, uint8_t value)
@@ -242,7 +243,8 @@ static void assert_sound(struct fixture *f, const struct shared *s, long at)
     assert_int_equal(blk_read(b, 0, back, SIZE, &f->err), EMU_OK);
     for (unsigned i = 0; i < SIZE; i++)
         if (back[i] != s->disk[i] && !s->allowed[i])
-            fail_msg("after write %ld: byte %u is %u, but %u was flushed", at, i, back[i], s->disk[i]);
+            fail_msg("after write %ld: byte %u is %u, but %u was flushed", at, i, back[i],
+                     s->disk[i]);
     assert_int_equal(blk_close(b, &f->err), EMU_OK);
 }
 
@@ -269,7 +271,8 @@ static bool run_until(struct shared *s, long n, unsigned power)
 
 static void die_everywhere(struct fixture *f, unsigned version, unsigned order, unsigned power)
 {
-    struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *s =
+        mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(s != MAP_FAILED);
     bool died = true;
     long n;

@@ -1,7 +1,8 @@
 /*
  * Damaged and crafted qcow2 images: bytes of the metadata are changed at random, and everything is
- * done with the image that can be done. Nothing may crash, hang or leave the two files; a refusal is
- * one sentence. Run under the address sanitizer this is the fuzz test; QCOW2_FUZZ=N makes it longer.
+ * done with the image that can be done. Nothing may crash, hang or leave the two files; a refusal
+ * is one sentence. Run under the address sanitizer this is the fuzz test; QCOW2_FUZZ=N makes it
+ * longer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +110,9 @@ static const uint8_t *damaged(unsigned which, size_t *len)
     *len = fz.len[which];
     memcpy(copy, fz.image[which], *len);
     for (unsigned n = 1 + rnd(6); n > 0; n--) {
-        size_t at = rnd(3) == 0 ? rnd(120) : rnd(2) ? 512 * rnd((unsigned)(*len / 512)) + rnd(64) : rnd((unsigned)*len);
+        size_t at = rnd(3) == 0 ? rnd(120)
+                    : rnd(2)    ? 512 * rnd((unsigned)(*len / 512)) + rnd(64)
+                                : rnd((unsigned)*len);
         copy[at] = rnd(2) ? odd[rnd(sizeof(odd))] : (uint8_t)rnd(256);
     }
     if (rnd(10) == 0) /* a table entry of another place */
@@ -159,7 +162,8 @@ static void try_all(unsigned flags)
         qcow2_info(b, &info);
         quiet(qcow2_snapshot_create(b, "new", 1, &err), &err);
         if (info.nb_snapshots && info.nb_snapshots < 10)
-            quiet(rnd(2) ? qcow2_snapshot_apply(b, 0, &err) : qcow2_snapshot_delete(b, 0, &err), &err);
+            quiet(rnd(2) ? qcow2_snapshot_apply(b, 0, &err) : qcow2_snapshot_delete(b, 0, &err),
+                  &err);
         if (b->size < 1u << 30)
             quiet(blk_resize(b, b->size + 100000, &err), &err);
         if (rnd(3) == 0)
@@ -173,7 +177,8 @@ static void damaged_images_give_sentences_and_no_crashes(void **state)
     (void)state;
     const char *more = getenv("QCOW2_FUZZ");
     unsigned rounds = more ? (unsigned)strtoul(more, NULL, 10) : 1500;
-    unsigned first = getenv("QCOW2_FUZZ_SEED") ? (unsigned)strtoul(getenv("QCOW2_FUZZ_SEED"), NULL, 10) : 1;
+    unsigned first =
+        getenv("QCOW2_FUZZ_SEED") ? (unsigned)strtoul(getenv("QCOW2_FUZZ_SEED"), NULL, 10) : 1;
     static const unsigned flags[] = {0, 0, IMAGE_READ_ONLY, IMAGE_FOR_CHECK, IMAGE_TOP_ONLY};
     for (unsigned i = first; i < first + rounds; i++) {
         size_t len;
