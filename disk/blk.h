@@ -17,14 +17,33 @@ enum { BLK_SECTOR = 512 };
 
 struct blk;
 
+/* What a stretch of a device is made of (blk_extent()). */
+struct blk_extent {
+    uint64_t len;           /* bytes for which all this holds */
+    uint64_t offset;        /* in the file of `file`, if has_offset */
+    const struct blk *file; /* the image of the chain that has it; NULL: none */
+    unsigned depth;         /* how far that image is below the one asked */
+    bool present;           /* an image of the chain says what is there */
+    bool data;              /* it is stored, not only known */
+    bool zero;              /* reads as zeros */
+    bool compressed;
+    bool has_offset;
+};
+
 struct blk_ops {
-    const char *format; /* "raw", "overlay" */
+    const char *format; /* "raw", "overlay", "qcow2" */
     /* Offset and length are inside the device. */
     enum emu_err (*read)(struct blk *b, uint64_t offset, void *to, size_t len, struct error *err);
     enum emu_err (*write)(struct blk *b, uint64_t offset, const void *from, size_t len,
                           struct error *err);
     enum emu_err (*flush)(struct blk *b, struct error *err); /* NULL: nothing to do */
     void (*close)(struct blk *b);                            /* releases everything, `b` included */
+    /* These may be NULL. `zero` may also answer EMU_UNSUPPORTED without a sentence. */
+    enum emu_err (*zero)(struct blk *b, uint64_t offset, uint64_t len, struct error *err);
+    enum emu_err (*discard)(struct blk *b, uint64_t offset, uint64_t len, struct error *err);
+    enum emu_err (*extent)(struct blk *b, uint64_t offset, uint64_t len, struct blk_extent *out,
+                           struct error *err);
+    enum emu_err (*resize)(struct blk *b, uint64_t size, struct error *err);
 };
 
 /* What every format's own struct begins with. */
@@ -43,6 +62,20 @@ MUST_CHECK enum emu_err blk_write(struct blk *b, uint64_t offset, const void *fr
 
 /* Everything written so far is safe against a crash of the host when this returns EMU_OK. */
 MUST_CHECK enum emu_err blk_flush(struct blk *b, struct error *err);
+
+/* Makes the bytes zero, without storing them where the format can. */
+MUST_CHECK enum emu_err blk_zero(struct blk *b, uint64_t offset, uint64_t len, struct error *err);
+
+/* The guest does not need these bytes any more: they may read as zeros from now on, or not. */
+MUST_CHECK enum emu_err blk_discard(struct blk *b, uint64_t offset, uint64_t len,
+                                    struct error *err);
+
+/* What the device has at `offset`: out->len of the `len` > 0 bytes are alike. */
+MUST_CHECK enum emu_err blk_extent(struct blk *b, uint64_t offset, uint64_t len,
+                                   struct blk_extent *out, struct error *err);
+
+/* New bytes read as zeros. Bytes behind a smaller size are lost. */
+MUST_CHECK enum emu_err blk_resize(struct blk *b, uint64_t size, struct error *err);
 
 /* Flushes a writable device and frees it, also when the flush fails. NULL is nothing. */
 enum emu_err blk_close(struct blk *b, struct error *err);

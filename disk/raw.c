@@ -1,35 +1,32 @@
 /*
  * Raw images: a host file, or a host block device, whose bytes are the disk's bytes.
  *
- * Nothing is created, truncated or grown here: a raw image keeps the size it had when it was
- * opened. If somebody else shortens the file meanwhile, reads behind its new end fail with a
- * sentence instead of delivering zeros, and writes there fail before the file would grow.
+ * A raw image keeps the size it had when it was opened until blk_resize(). If somebody else
+ * shortens the file meanwhile, reads behind its new end fail with a sentence instead of delivering
+ * zeros, and writes there fail before the file would grow.
+ *
+ * An image whose format nobody named and that was found to be raw by its first bytes must stay so:
+ * a guest that writes another format's magic number there could make the next start open files of
+ * the host as backing files. Such a write is refused.
  *
  * NOT MODELLED: sizes that are no multiple of a sector are passed on as they are; who needs
  * sectors checks (ATA, floppy).
  */
-#define _FILE_OFFSET_BITS 64
-
 #include "disk/blk.h"
+#include "disk/host_file.h"
+#include "disk/image.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 struct raw {
     struct blk blk;
-    int fd;
-    char path[]; /* blk.name points here */
+    struct host_file file;
+    bool probed;
+    char path[]; /* blk.name and file.name point here */
 };
 
-static struct raw *raw_of(struct blk *b)
-{
-    return CONTAINER_OF(b, struct raw, blk);
-}
+static struct raw *raw_of(struct blk *b) { return CONTAINER_OF(b, struct raw, blk); }
 
 static enum emu_err shrunk(const struct blk *b, uint64_t at, struct error *err)
 {
@@ -39,70 +36,89 @@ static enum emu_err shrunk(const struct blk *b, uint64_t at, struct error *err)
                      b->name, (unsigned long long)at, (unsigned long long)b->size);
 }
 
+/* An error if the file ends before `end`. */
+static enum emu_err check_end(struct blk *b, uint64_t end, struct error *err)
+{
+    uint64_t size;
+    enum emu_err rc = host_file_size(&raw_of(b)->file, &size, err);
+    return rc == EMU_OK && size < end ? shrunk(b, size, err) : rc;
+}
+
 static enum emu_err raw_read(struct blk *b, uint64_t offset, void *to, size_t len,
                              struct error *err)
 {
-    for (uint8_t *p = to; len > 0;) {
-        ssize_t n = pread(raw_of(b)->fd, p, len, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set(err, EMU_IO, "%s: cannot read at offset %llu: %s", b->name,
-                             (unsigned long long)offset, strerror(errno));
-        if (n == 0)
-            return shrunk(b, offset, err);
-        p += n;
-        len -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return EMU_OK;
+    enum emu_err rc = host_file_read(&raw_of(b)->file, offset, to, len, err);
+    return rc == EMU_OK || check_end(b, offset + len, NULL) == EMU_OK
+               ? rc
+               : check_end(b, offset + len, err);
 }
 
-/* The present size of a regular file or block device, or -1. */
-static off_t size_of(int fd)
+/* Refuses to let a probed image begin like a qcow2 image. */
+static enum emu_err check_magic(struct blk *b, uint64_t offset, const uint8_t *from, size_t len,
+                                struct error *err)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return -1;
-    return S_ISREG(st.st_mode) ? st.st_size : lseek(fd, 0, SEEK_END);
+    uint8_t begin[IMAGE_PROBE_SIZE] = {0};
+    size_t have = b->size < sizeof(begin) ? (size_t)b->size : sizeof(begin);
+    if (!raw_of(b)->probed || offset >= have)
+        return EMU_OK;
+    enum emu_err rc = raw_read(b, 0, begin, have, err);
+    if (rc != EMU_OK)
+        return rc;
+    size_t n = have - (size_t)offset;
+    memcpy(begin + offset, from, len < n ? len : n);
+    if (strcmp(image_probe(begin, have), "raw") == 0)
+        return EMU_OK;
+    return error_set(
+        err, EMU_IO,
+        "%s: the guest would make this raw image look like a %s image; give its format "
+        "(format=raw) to allow that",
+        b->name, image_probe(begin, have));
 }
 
 static enum emu_err raw_write(struct blk *b, uint64_t offset, const void *from, size_t len,
                               struct error *err)
 {
-    int fd = raw_of(b)->fd;
-    off_t size = size_of(fd);
-    if (size >= 0 && (uint64_t)size < offset + len)
-        return shrunk(b, (uint64_t)size, err);
-    for (const uint8_t *p = from; len > 0;) {
-        ssize_t n = pwrite(fd, p, len, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_set(err, EMU_IO, "%s: cannot write at offset %llu: %s", b->name,
-                             (unsigned long long)offset, strerror(n < 0 ? errno : ENOSPC));
-        p += n;
-        len -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return EMU_OK;
+    enum emu_err rc = check_end(b, offset + len, err);
+    if (rc == EMU_OK)
+        rc = check_magic(b, offset, from, len, err);
+    return rc == EMU_OK ? host_file_write(&raw_of(b)->file, offset, from, len, err) : rc;
 }
 
 static enum emu_err raw_flush(struct blk *b, struct error *err)
 {
-    while (fsync(raw_of(b)->fd) != 0) {
-        if (errno == EINVAL || errno == EROFS)
-            return EMU_OK; /* a special file that has nothing to flush */
-        if (errno != EINTR)
-            return error_set(err, EMU_IO, "%s: cannot flush to the host's disk: %s", b->name,
-                             strerror(errno));
-    }
+    return host_file_sync(&raw_of(b)->file, err);
+}
+
+/* EMU_UNSUPPORTED: the host makes no holes; blk_zero() writes zeros then. */
+static enum emu_err raw_zero(struct blk *b, uint64_t offset, uint64_t len, struct error *err)
+{
+    enum emu_err rc = check_end(b, offset + len, err);
+    if (rc == EMU_OK && !host_file_punch(&raw_of(b)->file, offset, len))
+        rc = EMU_UNSUPPORTED;
+    return rc;
+}
+
+static enum emu_err raw_extent(struct blk *b, uint64_t offset, uint64_t len, struct blk_extent *out,
+                               struct error *err)
+{
+    (void)err;
+    *out = (struct blk_extent){.present = true, .has_offset = true, .offset = offset, .file = b};
+    out->data = host_file_has_data(&raw_of(b)->file, offset, len, &out->len);
+    out->zero = !out->data;
     return EMU_OK;
+}
+
+static enum emu_err raw_resize(struct blk *b, uint64_t size, struct error *err)
+{
+    enum emu_err rc = host_file_truncate(&raw_of(b)->file, size, err);
+    if (rc == EMU_OK)
+        b->size = size;
+    return rc;
 }
 
 static void raw_close(struct blk *b)
 {
-    close(raw_of(b)->fd);
+    host_file_close(&raw_of(b)->file);
     free(raw_of(b));
 }
 
@@ -112,57 +128,38 @@ static const struct blk_ops raw_ops = {
     .write = raw_write,
     .flush = raw_flush,
     .close = raw_close,
+    .zero = raw_zero,
+    .discard = raw_zero,
+    .extent = raw_extent,
+    .resize = raw_resize,
 };
 
-/* Says why open() refused. */
-static enum emu_err open_failed(const char *path, bool read_only, int why, struct error *err)
+enum emu_err raw_open_flags(const char *path, unsigned flags, bool probed, struct blk **out,
+                            struct error *err)
 {
-    if (why == ENOENT)
-        return error_set(err, EMU_IO, "%s: there is no such file; check the name and the directory",
-                         path);
-    if (!read_only && (why == EACCES || why == EPERM || why == EROFS))
-        return error_set(err, EMU_IO,
-                         "%s: the image may not be written (%s); make it writable, or use it "
-                         "read-only or with -snapshot",
-                         path, strerror(why));
-    return error_set(err, EMU_IO, "%s: cannot open: %s", path, strerror(why));
-}
-
-/* Opens without waiting (a FIFO would) and refuses what has no bytes at offsets. */
-static enum emu_err open_file(const char *path, bool read_only, int *out, struct error *err)
-{
-    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    struct stat st;
-    if (fd < 0 && errno == EISDIR)
-        return error_set(err, EMU_FORMAT, "%s: is a directory, not an image file", path);
-    if (fd < 0)
-        return open_failed(path, read_only, errno, err);
-    if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))) {
-        *out = fd;
-        return EMU_OK;
+    size_t name_len = strlen(path) + 1;
+    struct raw *r = calloc(1, sizeof(*r) + name_len);
+    if (!r)
+        return error_set(err, EMU_NOMEM, "%s: out of memory", path);
+    memcpy(r->path, path, name_len);
+    uint64_t size = 0;
+    enum emu_err rc = host_file_open(&r->file, r->path, flags | HOST_FILE_OWN, err);
+    if (rc == EMU_OK) {
+        rc = host_file_size(&r->file, &size, err);
+        if (rc != EMU_OK)
+            host_file_close(&r->file);
     }
-    close(fd);
-    return error_set(err, EMU_FORMAT, "%s: is %s, not an image file", path,
-                     S_ISDIR(st.st_mode) ? "a directory" : "a special file");
+    if (rc != EMU_OK) {
+        free(r);
+        return rc;
+    }
+    r->probed = probed;
+    r->blk = (struct blk){&raw_ops, r->path, size, r->file.read_only};
+    *out = &r->blk;
+    return EMU_OK;
 }
 
 enum emu_err raw_open(const char *path, bool read_only, struct blk **out, struct error *err)
 {
-    int fd = -1;
-    enum emu_err rc = open_file(path, read_only, &fd, err);
-    if (rc != EMU_OK)
-        return rc;
-    off_t size = size_of(fd);
-    size_t name_len = strlen(path) + 1;
-    struct raw *r = size < 0 ? NULL : malloc(sizeof(*r) + name_len);
-    if (!r) {
-        close(fd);
-        return size < 0 ? error_set(err, EMU_IO, "%s: cannot find out the size of the file", path)
-                        : error_set(err, EMU_NOMEM, "%s: out of memory", path);
-    }
-    memcpy(r->path, path, name_len);
-    r->fd = fd;
-    r->blk = (struct blk){&raw_ops, r->path, (uint64_t)size, read_only};
-    *out = &r->blk;
-    return EMU_OK;
+    return raw_open_flags(path, read_only ? 0 : HOST_FILE_WRITE, false, out, err);
 }

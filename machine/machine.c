@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk/image.h"
 #include "machine/pc.h"
 
 /* --- construction --- */
@@ -115,12 +116,31 @@ struct blk *machine_medium(const struct machine *m, unsigned drive)
     return drive < MEDIA_IDE ? m->floppy[drive] : m->ide[drive - MEDIA_IDE];
 }
 
+/* Whether the drive already holds this image. */
+static bool in_drive(const struct machine *m, unsigned drive, const char *path)
+{
+    const struct blk *medium = machine_medium(m, drive);
+    return medium && image_same_file(medium->name, path);
+}
+
+static void remove_medium(struct machine *m, unsigned drive)
+{
+    if (drive < MEDIA_IDE)
+        pc_eject_floppy(m->pc, drive);
+    else
+        pc_set_cdrom(m->pc, drive - MEDIA_IDE, NULL);
+    blk_close(*medium_of(m, drive), NULL);
+    *medium_of(m, drive) = NULL;
+}
+
 static void apply_insert(struct machine *m, const struct input_event *ev)
 {
     struct blk *image = NULL;
     struct error err;
     unsigned drive = ev->a;
     bool readonly = ev->b != 0;
+    if (in_drive(m, drive, ev->text))
+        remove_medium(m, drive); /* it cannot be opened twice */
     enum emu_err e = open_medium(m, drive, ev->text, &readonly, &image, &err);
     if (!e && drive < MEDIA_IDE)
         e = pc_insert_floppy(m->pc, drive, image, readonly, &err);
@@ -138,17 +158,10 @@ static void apply_insert(struct machine *m, const struct input_event *ev)
 static void apply_eject(struct machine *m, const struct input_event *ev)
 {
     unsigned drive = ev->a, ide = drive - MEDIA_IDE;
-    if (ev->b) {
-        if (drive >= MEDIA_IDE)
-            ata_request_eject(&m->pc->ide[ide / ATA_DRIVES], ide % ATA_DRIVES);
-        return;
-    }
-    if (drive < MEDIA_IDE)
-        pc_eject_floppy(m->pc, drive);
-    else
-        pc_set_cdrom(m->pc, drive - MEDIA_IDE, NULL);
-    blk_close(*medium_of(m, drive), NULL);
-    *medium_of(m, drive) = NULL;
+    if (!ev->b)
+        remove_medium(m, drive);
+    else if (drive >= MEDIA_IDE)
+        ata_request_eject(&m->pc->ide[ide / ATA_DRIVES], ide % ATA_DRIVES);
 }
 
 static void apply_input(struct machine *m, struct input_event *ev)
@@ -268,7 +281,7 @@ enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
     struct blk *probe = NULL; /* refuse a bad image now, while the old one is still in */
     bool ro = readonly;
     enum emu_err e = check_changeable(m, drive, err);
-    if (!e)
+    if (!e && !in_drive(m, drive, path))
         e = open_medium(m, drive, path, &ro, &probe, err);
     blk_close(probe, NULL);
     if (e)

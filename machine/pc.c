@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "debug/inspect.h"
+#include "disk/image.h"
 
 enum {
     IRQ_TIMER = 0,
@@ -837,12 +838,22 @@ void pc_power_button(struct pc *pc)
 
 /* --- media --- */
 
+/* The user is told what image_open() noticed. */
+static enum emu_err open_image(const struct machine *m, const char *path, const char *format, bool readonly,
+                               struct blk **image, struct error *err)
+{
+    enum emu_err e = image_open(path, format, readonly ? IMAGE_READ_ONLY : 0, image, err);
+    if (!e && image_notice(*image) && m->host.log_line)
+        m->host.log_line(m->host.arg, image_notice(*image));
+    return e;
+}
+
 enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly,
                             struct blk **out, struct error *err)
 {
     struct blk *image;
     bool snapshot = m->cfg.snapshot;
-    enum emu_err e = raw_open(path, *readonly || snapshot, &image, err);
+    enum emu_err e = open_image(m, path, NULL, *readonly || snapshot, &image, err);
     if (e)
         return e;
     if (!floppy_format_of(image->size)) {
@@ -876,9 +887,7 @@ enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *pa
     bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
     unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
     *readonly |= c->cdrom;
-    if (c->format && strcmp(c->format, "raw") != 0)
-        return error_set(err, EMU_UNSUPPORTED, "%s: images of format %s cannot be opened yet", path, c->format);
-    enum emu_err e = raw_open(path, *readonly || snapshot, &image, err);
+    enum emu_err e = open_image(m, path, c->format, *readonly || snapshot, &image, err);
     if (e)
         return e;
     if (image->size < least)
