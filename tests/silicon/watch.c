@@ -215,6 +215,25 @@ static bool sets_misaligned_mode(const struct watch *w, uint32_t at)
     return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && (b[2] & 2);
 }
 
+static const char *refuse_sse(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    bool wide = (i->flags & INSN_OSIZE) != 0;
+    uint32_t edi = (uint32_t)w->c->st.gpr[REG_EDI], to = i->asize == 2 ? edi & 0xffff : edi, at = 0;
+    if (i->opcode == 0x0f52 || i->opcode == 0x0f53)
+        return "RCPPS, RSQRTPS: own tables";
+    if (i->opcode == 0x0f2a && !i->rep && i->modrm < 0xc0)
+        return "CVTPI2PS, CVTPI2PD from memory: whether the x87 is entered";
+    if ((i->opcode == 0x0f2c || i->opcode == 0x0f2d) && !i->rep && (~w->c->st.mxcsr & 0x1f80))
+        return "CVTPS2PI, CVTPD2PI with an exception: whether the x87 is entered";
+    if (i->opcode != 0x0ff7)
+        return NULL;
+    to += (uint32_t)w->c->st.seg[i->seg].base;
+    if ((w->c->st.eflags & FLAG_AC) || !work_offset(to, wide ? 16 : 8, &at) || at >= WORK_READONLY - 16)
+        return "MASKMOVQ, MASKMOVDQU: which bytes are looked at";
+    return NULL;
+}
+
 static const char *refuse_system(const struct watch *w)
 {
     const struct insn *i = &w->insn;
@@ -245,13 +264,18 @@ static const char *refuse_system(const struct watch *w)
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
-    case OP_FXSAVE: return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
+    case OP_FXSAVE:
+        if (w->c->st.eflags & FLAG_AC)
+            return "FXSAVE, FXRSTOR: #AC or #GP";
+        return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
     case OP_FXRSTOR:
         if (!(w->c->model.features & FEAT_SSE))
             return "FXSAVE with SSE";
+        if (w->c->st.eflags & FLAG_AC)
+            return "FXSAVE, FXRSTOR: #AC or #GP";
         return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
-    case OP_SSE: return i->opcode == 0x0f52 || i->opcode == 0x0f53 ? "RCPPS, RSQRTPS: own tables" : NULL;
+    case OP_SSE: return refuse_sse(w);
     case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
     default: return NULL;
@@ -262,6 +286,8 @@ static const char *refuse_prefixes(const struct watch *w, const struct optable_e
 {
     const struct insn *i = &w->insn;
     bool sse = e && (e->feature & (FEAT_SSE | FEAT_SSE2));
+    if (i->opcode == 0x0fae && optable_prefix(i))
+        return "66, F2, F3 on 0F AE";
     if (i->opcode < 0x0f00 || sse)
         return NULL;
     if (i->rep)
