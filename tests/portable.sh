@@ -27,7 +27,7 @@ one() { # one ARCH FOLDER...: build, unit tests, boot
     arch=$1 b=build-$1
     shift
     # shellcheck disable=SC2086
-    ./configure --build="$b" --cross="$arch-linux-gnu" $options || return 1
+    ./configure --build="$b" --cross="$arch-linux-gnu" --without-copies $options || return 1
     make -s -j2 BUILD="$b" UNIT="$*" check-unit || return 1
     hash_of "$b" "qemu-$arch-static" -L "/usr/$arch-linux-gnu"
 }
