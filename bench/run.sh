@@ -21,7 +21,7 @@ die() {
 sh "$here/../tests/guest/prepare-linux.sh" "$guests" || die "there is no Linux guest (see above)"
 
 common=(-m 128 -kernel "$guests/vmlinuz" -initrd "$guests/initrd.gz"
-    -append 'console=ttyS0,115200 debug quiet earlyprintk=serial,ttyS0,115200' -display none -serial stdio)
+    -append 'console=ttyS0,115200 debug quiet earlyprintk=serial,ttyS0,115200' -net none -display none -serial stdio)
 emulators=(retrace)
 if command -v qemu-system-i386 >/dev/null 2>&1; then
     emulators+=(qemu)
@@ -35,7 +35,7 @@ measure() { # measure EMULATOR: lines of bench-driver
     rm -f "$socket"
     case $1 in
     qemu) "$build/bench-driver" "$here/linux.plan" \
-        qemu-system-i386 -accel tcg -M pc -cpu pentium2 -net none -monitor none "${common[@]}" ;;
+        qemu-system-i386 -accel tcg -M pc -cpu pentium2 -monitor none "${common[@]}" ;;
     retrace) "$build/bench-driver" -m "$socket" "$here/linux.plan" \
         "$build/retrace" -core fast -M pc -cpu pentium2 -monitor "unix:$socket,server,nowait" "${common[@]}" ;;
     reference) "$build/bench-driver" -m "$socket" "$here/linux.plan" \

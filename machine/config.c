@@ -28,5 +28,16 @@ enum emu_err machine_config_check(const struct machine_config *cfg, struct error
     }
     if (cfg->initrd_path && !cfg->kernel_path)
         return error_set(err, EMU_ARG, "-initrd needs -kernel");
+    for (unsigned i = 0; i < cfg->nics; i++) {
+        if (cfg->board == BOARD_ISAPC && cfg->nic[i].model != NIC_NE2K_ISA)
+            return error_set(err, EMU_ARG, "-M isapc has no PCI slot for %s; use ne2k_isa",
+                             nic_model_name(cfg->nic[i].model));
+    }
     return EMU_OK;
+}
+
+const char *nic_model_name(enum nic_model model)
+{
+    static const char *const names[NIC_MODELS] = {"ne2k_isa", "ne2k_pci", "pcnet"};
+    return names[model];
 }

@@ -25,6 +25,19 @@ struct ide_config {
     bool real;          /* timing of a real drive */
 };
 
+/* Network cards. */
+enum nic_model { NIC_NE2K_ISA, NIC_NE2K_PCI, NIC_PCNET, NIC_MODELS };
+enum { MAX_NICS = 4 };
+
+struct nic_config {
+    enum nic_model model;
+    uint8_t mac[6];
+    uint16_t iobase; /* ISA */
+    uint8_t irq;     /* ISA */
+    char name[32];   /* for the monitor */
+    char netdev[32]; /* the back end that it is plugged into; "": none */
+};
+
 enum { DEFAULT_RAM_MIB = 128, MAX_RAM_MIB = 3072 };
 
 struct machine_config {
@@ -45,11 +58,16 @@ struct machine_config {
     uint64_t rtc_base;          /* seconds since 1970-01-01 00:00 at power-on, as the RTC shows it */
     bool icount_fixed;          /* -icount shift=N: 2^N virtual ns per instruction; else follow the wall clock */
     unsigned icount_shift;
+    struct nic_config nic[MAX_NICS];
+    unsigned nics;
     const char *name;           /* for the window title */
 };
 
 /* Defaults: pc, its default CPU, 128 MiB, following the wall clock. */
 void machine_config_init(struct machine_config *cfg);
+
+/* The word of -device: "ne2k_isa". */
+const char *nic_model_name(enum nic_model model);
 
 /* One sentence about what cannot work (too much memory, a kernel on an 8086...). */
 MUST_CHECK enum emu_err machine_config_check(const struct machine_config *cfg, struct error *err);

@@ -19,6 +19,8 @@ enum input_kind {
     INPUT_RATE,      /* value = new clock rate (ns per instruction * 65536) */
     INPUT_INSERT,    /* a = drive (floppies, then IDE), b = 1 read-only; text = path */
     INPUT_EJECT,     /* a = drive; b = 1: the guest is only asked */
+    INPUT_PACKET,    /* a = network card; text, len = the frame */
+    INPUT_LINK,      /* a = network card, b = 1: its cable is plugged in */
     INPUT_KINDS
 };
 
@@ -30,16 +32,20 @@ struct input_event {
     int16_t x, y, z;
     uint64_t value;
     char *text; /* owned by the queue; NULL where unused */
+    size_t len; /* bytes at text; 0: it is a string */
 };
 
 /* A queue in order of arrival; the applied part is the log. */
 struct input_log {
     struct input_event *event;
     size_t count, cap, applied; /* event[0..applied) are the past */
+    bool keep_packets; /* a recorder wants them; else they leave the log, which they would fill */
 };
 
 /* Copies `ev` and its text to the end; EMU_NOMEM only. */
 MUST_CHECK enum emu_err input_post(struct input_log *log, const struct input_event *ev, struct error *err);
+/* event[applied - 1] was applied: what need not be kept is let go. */
+void input_forget(struct input_log *log);
 void input_free(struct input_log *log);
 
 #endif

@@ -94,6 +94,8 @@ void machine_free(struct machine *m)
     typist_free(&m->typist);
     for (unsigned i = 0; i < SERIAL_PORTS; i++)
         buf_free(&m->serial_in[i]);
+    for (unsigned i = 0; i < MAX_NICS; i++)
+        packets_free(&m->packets[i]);
     free(m);
 }
 
@@ -182,14 +184,18 @@ static void apply_input(struct machine *m, struct input_event *ev)
     case INPUT_RATE: clock_set_rate(&pc->clk, ev->value); break;
     case INPUT_INSERT: apply_insert(m, ev); break;
     case INPUT_EJECT: apply_eject(m, ev); break;
+    case INPUT_PACKET: pc_packet_in(pc, ev->a, (const uint8_t *)ev->text, ev->len); break;
+    case INPUT_LINK: pc_set_link(pc, ev->a, ev->b != 0); break;
     case INPUT_KINDS: break;
     }
 }
 
 static void drain_input(struct machine *m)
 {
-    while (m->input.applied < m->input.count)
+    while (m->input.applied < m->input.count) {
         apply_input(m, &m->input.event[m->input.applied++]);
+        input_forget(&m->input);
+    }
 }
 
 /* Strokes of the typist that are due become input. */
@@ -255,6 +261,52 @@ static void feed_serial(struct machine *m)
         post(m, (struct input_event){.kind = INPUT_SERIAL, .a = (uint8_t)i, .b = byte});
         if (!machine_serial_busy(m, i))
             m->serial_in[i].len = m->serial_taken[i] = 0;
+    }
+}
+
+/* A card that is off takes nothing: such a frame would be one more thing to record, for no effect. */
+void machine_packet_in(struct machine *m, unsigned nic, const uint8_t *frame, size_t len)
+{
+    struct packet_queue *q = &m->packets[nic];
+    if (!q->count)
+        q->waiting_since = machine_now(m);
+    if (!pc_nic_listens(m->pc, nic) || !packets_put(q, frame, len))
+        q->dropped++;
+}
+
+void machine_set_link(struct machine *m, unsigned nic, bool up)
+{
+    post(m, (struct input_event){.kind = INPUT_LINK, .a = (uint8_t)nic, .b = up});
+}
+
+/* A guest that takes nothing for so long gets its frames all the same: its card sees an overflow. */
+enum { PATIENCE_NS = 20000000 };
+
+static void give_packet(struct machine *m, unsigned nic)
+{
+    struct packet_queue *q = &m->packets[nic];
+    const struct packet *p = packets_first(q);
+    post(m, (struct input_event){
+                .kind = INPUT_PACKET, .a = (uint8_t)nic, .text = (char *)p->data, .len = p->len});
+    packets_drop_first(q);
+    q->waiting_since = machine_now(m);
+    drain_input(m);
+}
+
+/* Gives each card the frames that it can take now. */
+static void feed_network(struct machine *m)
+{
+    for (unsigned i = 0; i < m->cfg.nics; i++) {
+        struct packet_queue *q = &m->packets[i];
+        const struct packet *p = packets_first(q);
+        if (!p)
+            continue;
+        bool attends = pc_nic_attends(m->pc, i);
+        if (!attends && machine_now(m) - q->waiting_since > PATIENCE_NS)
+            give_packet(m, i);
+        while (attends && (p = packets_first(q)) &&
+               (pc_nic_ready(m->pc, i, p->len) || machine_now(m) - q->waiting_since > PATIENCE_NS))
+            give_packet(m, i);
     }
 }
 
@@ -363,6 +415,16 @@ static uint64_t run_limit(const struct pc *pc, vtime until, uint64_t until_icoun
     return limit < until_icount ? limit : until_icount;
 }
 
+/* The CPU waits: move time to the next event, but no further than the caller wants in one go. */
+static bool nap(struct machine *m, vtime until)
+{
+    vtime end = machine_now(m) + m->nap;
+    if (!m->nap || end >= until || end >= clock_next_due(&m->pc->clk))
+        return false;
+    clock_skip_to(&m->pc->clk, end);
+    return true;
+}
+
 /* The CPU waits: move time to the next event. False: nothing will ever happen. */
 static bool skip_idle(struct pc *pc, vtime until)
 {
@@ -405,6 +467,10 @@ static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount,
         *stop = MACHINE_BREAK;
         return true;
     case CPU_HALTED:
+        if (nap(m, until)) {
+            *stop = MACHINE_SLICE;
+            return true;
+        }
         if (!skip_idle(pc, until)) {
             *stop = MACHINE_DEAD_IDLE;
             return true;
@@ -422,6 +488,7 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
         type_due(m);
         feed_serial(m);
         drain_input(m);
+        feed_network(m);
         if (!m->running)
             return MACHINE_STOPPED;
         clock_run_due(&m->pc->clk);

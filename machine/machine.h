@@ -9,6 +9,7 @@
 #include "disk/blk.h"
 #include "machine/config.h"
 #include "machine/input.h"
+#include "machine/packets.h"
 #include "machine/screen.h"
 #include "machine/typist.h"
 
@@ -19,6 +20,8 @@ struct machine_host {
     void (*parallel_out)(void *arg, uint8_t byte);
     void (*debug_out)(void *arg, uint16_t port, uint8_t byte); /* 0x402, 0xE9 */
     void (*log_line)(void *arg, const char *line);
+    void (*packet_out)(void *arg, unsigned nic, const uint8_t *frame, size_t len);
+    struct net *net; /* the back ends, for the monitor; NULL: none */
 };
 
 /* Why machine_run() came back. */
@@ -32,6 +35,7 @@ enum machine_stop {
 };
 
 struct pc;
+struct net;
 
 struct machine {
     struct machine_config cfg;
@@ -43,9 +47,11 @@ struct machine {
     struct input_log input;
     struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
     size_t serial_taken[SERIAL_PORTS];
+    struct packet_queue packets[MAX_NICS]; /* from the host, waiting for the card */
     struct typist typist;   /* what scripts and the monitor type */
     uint32_t trace_enabled; /* log.enabled of every board that is built */
     uint64_t stress_icount; /* stress build: of the last snapshot */
+    vtime nap; /* machine_run() comes back after so long of a halted CPU; 0: no such limit */
     bool running;
     bool no_reboot;
     unsigned mouse_buttons; /* as the monitor last set them */
@@ -79,6 +85,11 @@ void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons);
 /* Bytes for a serial port; they arrive at the pace of the line. */
 void machine_serial_in(struct machine *m, unsigned port, const uint8_t *data, size_t len);
 bool machine_serial_busy(const struct machine *m, unsigned port); /* some are still waiting */
+
+/* A frame (without CRC) for a network card. It waits until the card has room; it is dropped, and counted,
+ * where too many wait or nobody listens. */
+void machine_packet_in(struct machine *m, unsigned nic, const uint8_t *frame, size_t len);
+void machine_set_link(struct machine *m, unsigned nic, bool up);
 
 /* Media. Drives are numbered floppies first, then IDE (MEDIA_IDE). The image is opened (and refused with a sentence) before anything changes. */
 MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,

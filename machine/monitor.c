@@ -10,6 +10,7 @@
 #include "debug/inspect.h"
 #include "machine/nearest.h"
 #include "machine/pc.h"
+#include "net/net.h"
 
 enum { MAX_WORDS = 16, LINE_MAX_LEN = 511 };
 
@@ -422,6 +423,36 @@ static enum emu_err word_trace(struct monitor *mon, const struct args *a, struct
     return e;
 }
 
+/* --- networks --- */
+
+/* hostfwd_add [NETDEV] RULE; the same for hostfwd_remove. */
+static enum emu_err word_hostfwd_add(struct monitor *mon, const struct args *a, struct error *err)
+{
+    bool named = a->count > 2;
+    return net_hostfwd_add(mon->m->host.net, named ? a->word[1] : NULL, a->word[named ? 2 : 1], err);
+}
+
+static enum emu_err word_hostfwd_remove(struct monitor *mon, const struct args *a, struct error *err)
+{
+    bool named = a->count > 2;
+    return net_hostfwd_remove(mon->m->host.net, named ? a->word[1] : NULL, a->word[named ? 2 : 1], err);
+}
+
+/* A card by its name (the guest sees it), else a back end. */
+static enum emu_err word_set_link(struct monitor *mon, const struct args *a, struct error *err)
+{
+    bool up = strcmp(a->word[2], "on") == 0;
+    if (!up && strcmp(a->word[2], "off") != 0)
+        return error_set(err, EMU_ARG, "\"%s\" is no state of a link; use on or off", a->word[2]);
+    for (unsigned i = 0; i < mon->m->cfg.nics; i++) {
+        if (strcmp(mon->m->cfg.nic[i].name, a->word[1]) == 0) {
+            machine_set_link(mon->m, i, up);
+            return EMU_OK;
+        }
+    }
+    return net_set_link(mon->m->host.net, a->word[1], up, err);
+}
+
 /* --- info --- */
 
 static void info_registers(struct monitor *mon) { inspect_registers(&mon->m->pc->cpu, say_line, mon); }
@@ -474,6 +505,25 @@ static void info_block(struct monitor *mon)
     }
 }
 
+/* QEMU's form: each card, below it what it is plugged into. */
+static void info_network(struct monitor *mon)
+{
+    const struct machine *m = mon->m;
+    net_print_hubs(m->host.net, say_line, mon);
+    for (unsigned i = 0; i < m->cfg.nics; i++) {
+        const struct nic_config *c = &m->cfg.nic[i];
+        say(mon, "%s: index=0,type=nic,model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x%s, %u waiting, %" PRIu64 " dropped\n",
+            c->name, nic_model_name(c->model), c->mac[0], c->mac[1], c->mac[2], c->mac[3], c->mac[4], c->mac[5],
+            pc_link(m->pc, i) ? "" : ",link=off", m->packets[i].count, m->packets[i].dropped);
+        if (c->netdev[0]) {
+            say(mon, " \\ ");
+            net_print(m->host.net, c->netdev, say_line, mon);
+        }
+    }
+}
+
+static void info_usernet(struct monitor *mon) { net_print_user(mon->m->host.net, say_line, mon); }
+
 static void info_version(struct monitor *mon) { say(mon, "%s\n", RETRACE_VERSION); }
 
 static const struct {
@@ -491,6 +541,8 @@ static const struct {
     {"tlb", info_tlb, "page translations"},
     {"mtree", info_mtree, "the physical address map"},
     {"block", info_block, "drives and their images"},
+    {"network", info_network, "network cards and what they are plugged into"},
+    {"usernet", info_usernet, "connections of user-mode networks"},
     {"version", info_version, "version"},
 };
 
@@ -571,6 +623,9 @@ static const struct word {
     {"mouse_button", 1, 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
     {"change", 2, 4, word_change, "DRIVE FILE [raw [read-only]]", "put an image into floppy0, ide1-cd0...", false},
     {"eject", 1, 2, word_eject, "[-f] DRIVE", "empty a drive (-f: also one that the guest has locked)", false},
+    {"hostfwd_add", 1, 2, word_hostfwd_add, "[NETDEV] tcp:[HOST]:PORT-[GUEST]:PORT", "forward a port of this host", false},
+    {"hostfwd_remove", 1, 2, word_hostfwd_remove, "[NETDEV] tcp:[HOST]:PORT", "no longer", false},
+    {"set_link", 2, 2, word_set_link, "NAME on|off", "plug or pull a network cable", false},
     {"screendump", 1, 1, word_screendump, "FILE", "save the picture (PNG, or PPM by name)", false},
     {"screentext", 0, 0, word_screentext, "", "the text on the screen", false},
     {"pmemsave", 3, 3, word_pmemsave, "ADDR LEN FILE", "save physical memory", false},

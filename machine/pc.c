@@ -54,6 +54,8 @@ static struct irq_line irq_line(struct pc *pc, unsigned irq)
     return (struct irq_line){set_irq, pc, irq};
 }
 
+struct irq_line pc_isa_irq(struct pc *pc, unsigned irq) { return irq_line(pc, irq); }
+
 static uint8_t intack(void *arg)
 {
     struct pc *pc = arg;
@@ -725,6 +727,7 @@ static void list_devices(struct pc *pc)
         add_device(pc, isa[i]);
     for (size_t i = 0; pc->m->cfg.board == BOARD_PC && i < ARRAY_LEN(pci); i++)
         add_device(pc, pci[i]);
+    pc_list_nics(pc, add_device);
 }
 
 static uint64_t clock_rate(const struct machine_config *cfg)
@@ -777,6 +780,8 @@ static enum emu_err make_board(struct pc *pc, struct error *err)
         e = map_isa_ports(pc, err);
     if (!e)
         e = cfg->board == BOARD_PC ? map_pci_ports(pc, err) : map_isa_ide_ports(pc, err);
+    if (!e)
+        e = pc_make_nics(pc, err);
     list_devices(pc);
     return e;
 }

@@ -18,7 +18,10 @@
 #include "devices/lpt.h"
 #include "devices/mc146818.h"
 #include "devices/ns16550.h"
+#include "devices/ne2000.h"
 #include "devices/pci.h"
+#include "devices/pci_card.h"
+#include "devices/pcnet.h"
 #include "devices/piix.h"
 #include "devices/piix_ide.h"
 #include "devices/piix_pm.h"
@@ -56,6 +59,16 @@ struct glue {
 
 enum { PC_BULK_TURN = 64 << 20 }; /* the front end has its turn after so many bytes of bulk DMA */
 
+/* A network card: which of its parts there are depends on the model. */
+struct nic {
+    struct ne2000 ne2000;
+    struct pcnet pcnet;
+    struct pci_card card;
+    struct pci_io_window window;
+    struct pc *pc;
+    unsigned index;
+};
+
 struct pc {
     struct machine *m;
     struct clock clk;
@@ -87,6 +100,7 @@ struct pc {
     struct piix_ide ide_bridge;
     struct piix_pm pm;
     struct vga_pci vga_pci;
+    struct nic nic[MAX_NICS]; /* the first cfg.nics of them */
     struct glue glue;
     struct device *devices; /* in wiring order */
     struct phys_block *ram, *bios, *vram, *vga_rom;
@@ -116,6 +130,17 @@ MUST_CHECK enum emu_err pc_open_ide(const struct machine *m, unsigned drive, con
 void pc_set_cdrom(struct pc *pc, unsigned drive, struct blk *image); /* NULL: empty */
 /* "ide0-hd0", "ide1-cd0": QEMU's names. */
 const char *pc_ide_name(const struct machine *m, unsigned drive);
+/* The line of an ISA card. */
+struct irq_line pc_isa_irq(struct pc *pc, unsigned irq);
+/* pc_nic.c: network cards. */
+MUST_CHECK enum emu_err pc_make_nics(struct pc *pc, struct error *err);
+void pc_list_nics(struct pc *pc, void (*add)(struct pc *pc, struct device *dev));
+bool pc_nic_listens(const struct pc *pc, unsigned nic);
+bool pc_nic_attends(const struct pc *pc, unsigned nic); /* the guest is done with what came before */
+bool pc_nic_ready(const struct pc *pc, unsigned nic, size_t len); /* it has room for a frame, or drops it */
+void pc_packet_in(struct pc *pc, unsigned nic, const uint8_t *frame, size_t len);
+void pc_set_link(struct pc *pc, unsigned nic, bool up);
+bool pc_link(const struct pc *pc, unsigned nic);
 
 void pc_power_button(struct pc *pc);
 void pc_pulse_nmi(struct pc *pc);

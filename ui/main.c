@@ -16,10 +16,11 @@
 #include "ui/console.h"
 #include "ui/display.h"
 #include "ui/host_time.h"
+#include "ui/network.h"
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000 };
 
 struct frontend {
     struct options opt;
@@ -32,6 +33,7 @@ struct frontend {
     struct console console;
     struct script script;
     bool scripted;
+    struct network network;
     struct pacer pacer;
     struct watch watch;
     bool ready;          /* a character device has something */
@@ -78,6 +80,12 @@ static void on_log(void *arg, const char *line)
         fprintf(f->log, "%s\n", line);
     else if (!f->display || !f->display->owns_terminal || !isatty(STDERR_FILENO))
         fprintf(stderr, "%s\n", line);
+}
+
+static void on_packet(void *arg, unsigned nic, const uint8_t *frame, size_t len)
+{
+    struct frontend *f = arg;
+    network_send(&f->network, nic, frame, len);
 }
 
 static void flush_all(struct frontend *f)
@@ -203,8 +211,16 @@ static enum emu_err open_gdb(struct frontend *f, struct error *err)
 static enum emu_err set_up(struct frontend *f, struct error *err)
 {
     bool stdio_used = false;
-    struct machine_host host = {f, on_serial, on_parallel, on_debug, on_log};
     enum emu_err e = open_log(f, err);
+    if (!e)
+        e = network_open(&f->network, &f->opt, on_log, f, err);
+    struct machine_host host = {.arg = f,
+                                .serial_out = on_serial,
+                                .parallel_out = on_parallel,
+                                .debug_out = on_debug,
+                                .log_line = on_log,
+                                .packet_out = on_packet,
+                                .net = f->network.net};
     if (!e)
         e = machine_new(&f->opt.cfg, &host, &f->m, err);
     if (e)
@@ -213,6 +229,7 @@ static enum emu_err set_up(struct frontend *f, struct error *err)
     pc_set_trace(f->m->pc, f->opt.trace);
     if (f->opt.loadvm)
         e = machine_load(f->m, f->opt.loadvm, err);
+    network_attach(&f->network, f->m);
     if (!e)
         e = open_chardevs(f, &stdio_used, err);
     if (!e)
@@ -229,6 +246,7 @@ static void tear_down(struct frontend *f)
     if (f->display)
         f->display->close(f->display);
     gdbstub_free(f->gdb);
+    network_close(&f->network);
     machine_free(f->m);
     script_free(&f->script);
     watch_free(&f->watch);
@@ -283,6 +301,16 @@ static void refresh(struct frontend *f, uint64_t now)
         f->display->refresh(f->display, f->m, changed);
 }
 
+/* A script's machine does not wait for the wall clock; one that only waits for an answer from the host
+ * would be hours ahead when it comes. While frames go to and fro, its idle time is the host's. */
+static void await_network(struct frontend *f)
+{
+    bool talking = net_talking(f->network.net);
+    f->m->nap = talking ? NAP_NS : 0;
+    if (talking && machine_idle(f->m))
+        network_await(&f->network, NAP_NS);
+}
+
 /* Everything that the host side has for the machine. NULL, or why to leave. */
 static const char *serve_host(void *arg)
 {
@@ -291,6 +319,9 @@ static const char *serve_host(void *arg)
     flush_all(f);
     if (interrupted)
         return "interrupted";
+    network_poll(&f->network);
+    if (f->scripted)
+        await_network(f);
     if (!f->ready && now - f->last_look < USER_NS)
         return NULL;
     f->last_look = now;
@@ -326,7 +357,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
  * wall clock, exactly by its own. */
 static void rest(struct frontend *f, vtime target)
 {
-    struct pollfd fds[SERIAL_PORTS + 2];
+    struct pollfd fds[SERIAL_PORTS + 2 + NET_FDS];
     nfds_t n = 0;
     for (unsigned i = 0; i < SERIAL_PORTS; i++) { /* a port with a backlog is not read */
         if (!machine_serial_busy(f->m, i))
@@ -340,6 +371,8 @@ static void rest(struct frontend *f, vtime target)
         limit = next <= target ? 0 : next < target + REST_NS ? REST_NS : min_u64(limit, next - target);
     if (f->log)
         fflush(f->log);
+    if (f->m->running)
+        n += (nfds_t)net_fill(f->network.net, fds + n, NET_FDS, &limit);
     struct timespec ts = {0, (long)limit};
     if (limit)
         f->ready = ppoll(fds, n, &ts, NULL) > 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "machine/nearest.h"
+#include "net/net.h"
 
 typedef enum emu_err option_fn(struct options *o, const char *value, struct error *err);
 
@@ -477,6 +478,11 @@ static const struct option {
     {"monitor", opt_monitor, "CHARDEV", "line monitor (HMP words)"},
     {"debugcon", opt_debugcon, "CHARDEV", "text that the guest writes to ports 0x402 and 0xE9"},
     {"global", opt_global, "isa-debugcon.iobase=P", "only that debug port"},
+    {"nic", opt_nic, "user|none[,model=M,...]", "network card with its back end (default: user)"},
+    {"netdev", opt_netdev, "KIND,id=ID,...", "network back end (-netdev help)"},
+    {"device", opt_device, "MODEL[,netdev=ID,mac=A]", "network card (-device help)"},
+    {"net", opt_net, "none|nic|user|...", "the old spelling; -net none: no network"},
+    {"object", opt_object, "filter-dump,...", "netdev=ID,file=F: packets to a pcap file"},
     {"rtc", opt_rtc, "base=utc|localtime|DATE", "what the clock shows at power-on"},
     {"icount", opt_icount, "shift=N|auto", "2^N virtual ns an instruction, or follow the wall clock"},
     {"core", opt_core, "fast|reference", "CPU tier"},
@@ -522,6 +528,10 @@ static bool print_list(const char *name, const char *value)
         cpu_model_list(print_line, NULL);
     else if (strcmp(name, "M") == 0 || strcmp(name, "machine") == 0)
         puts("pc      i440FX, PIIX3, PIIX4 PM, PCI (default)\nisapc   ISA only");
+    else if (strcmp(name, "netdev") == 0)
+        net_list_kinds(print_line, NULL);
+    else if (strcmp(name, "device") == 0)
+        print_nic_models();
     else if ((strcmp(name, "trace") == 0 || strcmp(name, "d") == 0) && trace_parse("help", &mask, &list))
         puts(list.text);
     else
@@ -629,6 +639,7 @@ enum emu_err options_parse(struct options *o, int argc, char **argv, enum option
     if (!o->cfg.bios_path && o->cfg.cpu.level < CPU_386)
         return error_set(err, EMU_ARG, "the firmware (SeaBIOS) needs a 386 or later, not the %s; choose another -cpu, or "
                                        "give firmware for it with -bios FILE", o->cfg.cpu.name);
+    finish_network(o);
     o->cfg.rom_dir = find_roms_dir();
     find_firmware(o);
     return EMU_OK;

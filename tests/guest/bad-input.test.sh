@@ -34,6 +34,12 @@ refuses 'quote' -script quote.rts
 refuses 'script missing.rts' -script missing.rts
 refuses 'no Linux kernel' -kernel blank.img -script quit.rts
 refuses 'character device' -serial frob
+refuses 'did you mean "ne2k_pci"' -device ne2k_pic
+refuses 'no back end "n9"' -device ne2k_pci,netdev=n9 -script quit.rts
+refuses 'did you mean "user"' -netdev usr,id=n0 -script quit.rts
+refuses 'no PCI slot' -M isapc -nic hubport,model=ne2k_pci -script quit.rts
+refuses 'network card' -nic none -M isapc -device ne2k_isa,iobase=0x3e0 -script quit.rts
+refuses 'cannot write the packets' -netdev hubport,id=n0 -object filter-dump,netdev=n0,file=/nowhere/x.pcap -script quit.rts
 refuses 'snapshot missing.rtv' -loadvm missing.rtv
 
 # Read-only image opened for writing.

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 if [ -f "$dir/vmlinuz" ] && [ "$dir/initrd-modules.gz" -nt "$here/init" ] &&
-    [ "$dir/initrd-modules.gz" -nt "$here/prepare-linux.sh" ]; then
+    [ "$dir/initrd-modules.gz" -nt "$here/prepare-linux.sh" ] && [ "$dir/initrd-modules.gz" -nt "$here/udhcpc" ]; then
     exit 0
 fi
 
@@ -32,7 +32,7 @@ fi
 sse2='raid6_pq xor cryptd crypto_simd serpent_generic serpent-sse2-i586'
 disks='scsi_common scsi_mod crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi crc32c_generic crc16
     mbcache jbd2 ext4 cdrom isofs sd_mod sr_mod libata ata_piix'
-cards='mii 8390 ne ne2k-pci pcnet32'
+cards='mii 8390 8390p ne ne2k-pci pcnet32'
 have_modules() {
     for m in $sse2 ext4 $cards; do
         [ -f "$dir/modules/$m.ko" ] || return 1
@@ -64,7 +64,8 @@ mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/etc
 cp "$dir/busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 cp "$here/init" "$root/init"
-chmod 755 "$root/init" "$root/bin/busybox"
+cp "$here/udhcpc" "$root/etc/udhcpc"
+chmod 755 "$root/init" "$root/bin/busybox" "$root/etc/udhcpc"
 pack() { # pack DIRECTORY FILE
     find "$1" -exec touch -h -d @0 {} +
     (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 --reproducible) | gzip -9n >"$2.new"
@@ -82,8 +83,4 @@ for m in $(echo $disks); do
     [ ! -f /lib/modules/\$m.ko ] || insmod /lib/modules/\$m.ko \$args
 done
 END
-if [ -f "$here/udhcpc" ]; then
-    cp "$here/udhcpc" "$root/etc/udhcpc"
-    chmod 755 "$root/etc/udhcpc"
-fi
 pack "$root" "$dir/initrd-modules.gz"

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "ui/net_options.c"
 #include "ui/options.c"
 
 enum { MAX_ARGS = 16 };
@@ -225,6 +226,67 @@ static void trace_words(void **state)
     refuses("-trace pitt", "did you mean \"pit\"");
 }
 
+static void there_is_a_network_unless_it_is_refused(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "");
+    assert_int_equal(p.o.cfg.nics, 1);
+    assert_int_equal(p.o.cfg.nic[0].model, NIC_NE2K_PCI);
+    assert_string_equal(p.o.cfg.nic[0].name, "ne2k_pci.0");
+    assert_memory_equal(p.o.cfg.nic[0].mac, "\x52\x54\x00\x12\x34\x56", 6);
+    assert_int_equal(p.o.netdevs, net_has_user());
+    accepts(&p, "-M isapc");
+    assert_int_equal(p.o.cfg.nic[0].model, NIC_NE2K_ISA);
+    assert_int_equal(p.o.cfg.nic[0].iobase, 0x300);
+    assert_int_equal(p.o.cfg.nic[0].irq, 9);
+    accepts(&p, "-nic none");
+    assert_int_equal(p.o.cfg.nics, 0);
+    assert_int_equal(p.o.netdevs, 0);
+    accepts(&p, "-net none");
+    assert_int_equal(p.o.cfg.nics, 0);
+}
+
+static void cards_and_back_ends_are_configured(void **state)
+{
+    struct parsed p;
+    (void)state;
+    accepts(&p, "-netdev hubport,id=h -device ne2k_isa,netdev=h,iobase=0x340,irq=2,mac=02:aa:BB:00:01:02,id=isa -device pcnet");
+    assert_int_equal(p.o.cfg.nics, 2);
+    assert_int_equal(p.o.cfg.nic[0].iobase, 0x340);
+    assert_int_equal(p.o.cfg.nic[0].irq, 9); /* the AT's slots have IRQ 9 on the XT's IRQ 2 pin */
+    assert_memory_equal(p.o.cfg.nic[0].mac, "\x02\xaa\xbb\x00\x01\x02", 6);
+    assert_string_equal(p.o.cfg.nic[0].name, "isa");
+    assert_string_equal(p.o.cfg.nic[0].netdev, "h");
+    assert_int_equal(p.o.cfg.nic[1].model, NIC_PCNET);
+    assert_int_equal(p.o.cfg.nic[1].mac[5], 0x57);
+    assert_string_equal(p.o.cfg.nic[1].netdev, "");
+    assert_string_equal(p.o.netdev[0], "hubport,id=h");
+    accepts(&p, "-nic user,model=pcnet,mac=52:54:00:00:00:01,hostfwd=tcp::1-:2,hostfwd=tcp::3-:4,tftp=a,,b");
+    assert_int_equal(p.o.cfg.nic[0].model, NIC_PCNET);
+    assert_string_equal(p.o.netdev[0], "user,id=#nic0,hostfwd=tcp::1-:2,hostfwd=tcp::3-:4,tftp=a,,b");
+    accepts(&p, "-nic user -M isapc");
+    assert_int_equal(p.o.cfg.nic[0].model, NIC_NE2K_ISA);
+    accepts(&p, "-net nic,model=ne2k_pci,macaddr=52:54:00:00:00:02 -net user,restrict=on");
+    assert_string_equal(p.o.netdev[0], "hubport,id=#hub0port0,hubid=0");
+    assert_string_equal(p.o.netdev[1], "user,id=#net1,restrict=on");
+    assert_string_equal(p.o.netdev[2], "hubport,id=#hub0port1,hubid=0,netdev=#net1");
+    assert_string_equal(p.o.cfg.nic[0].netdev, "#hub0port0");
+}
+
+static void impossible_networks_are_refused(void **state)
+{
+    (void)state;
+    refuses("-device ne2k_pic", "did you mean \"ne2k_pci\"");
+    refuses("-nic user,model=e1000", "did you mean");
+    refuses("-device ne2k_pci,iobase=0x300", "\"iobase\"");
+    refuses("-device ne2k_isa,iobase=0x301", "iobase=");
+    refuses("-device ne2k_isa,irq=8", "irq=");
+    refuses("-device pcnet,mac=01:00:00:00:00:00", "mac=");
+    refuses("-device pcnet,mac=52:54", "mac=");
+    refuses("-nic none -device pcnet -device pcnet -device pcnet -device pcnet -device pcnet", "more than 4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +301,9 @@ int main(void)
         cmocka_unit_test(nographic_shares_the_terminal),
         cmocka_unit_test(character_devices_and_names),
         cmocka_unit_test(trace_words),
+        cmocka_unit_test(there_is_a_network_unless_it_is_refused),
+        cmocka_unit_test(cards_and_back_ends_are_configured),
+        cmocka_unit_test(impossible_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,385 @@
+/*
+ * Back ends: words, hubs, sockets in QEMU's wire formats (docs/system/... "-netdev stream": a 32-bit
+ * big-endian length before each frame), pcap files, and user-mode networking as a guest meets it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/netdev.h"
+
+struct ear {
+    unsigned frames;
+    size_t len;
+    uint8_t frame[NET_MAX_FRAME];
+};
+
+struct fixture {
+    struct net *net;
+    struct error err;
+    vtime now;
+    struct ear ear[4];
+    char dir[64];
+    char said[1000];
+};
+
+static vtime now(void *arg) { return ((struct fixture *)arg)->now; }
+
+static void say(void *arg, const char *line)
+{
+    struct fixture *f = arg;
+    snprintf(f->said, sizeof(f->said), "%s", line);
+}
+
+static void hear(void *arg, const uint8_t *frame, size_t len)
+{
+    struct ear *e = arg;
+    e->frames++;
+    e->len = len;
+    memcpy(e->frame, frame, len);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct net_host host = {f, now, say};
+    f->now = 1;
+    strcpy(f->dir, "/tmp/retrace-net-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    assert_int_equal(net_new(&host, &f->net, &f->err), EMU_OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[100];
+    net_free(f->net);
+    snprintf(command, sizeof(command), "rm -r %s", f->dir);
+    assert_int_equal(system(command), 0);
+    free(f);
+    return 0;
+}
+
+static void add(struct fixture *f, const char *fmt, ...)
+{
+    char spec[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(spec, sizeof(spec), fmt, ap);
+    va_end(ap);
+    if (net_add(f->net, spec, &f->err))
+        fail_msg("%s: %s", spec, f->err.text);
+}
+
+static struct netdev *plug(struct fixture *f, const char *id, struct ear *ear)
+{
+    struct netdev *nd;
+    assert_int_equal(net_connect(f->net, id, hear, ear, &nd, &f->err), EMU_OK);
+    return nd;
+}
+
+static void poll_some(struct fixture *f)
+{
+    for (unsigned i = 0; i < 20; i++) {
+        net_poll(f->net);
+        usleep(1000);
+    }
+}
+
+static const uint8_t hello[20] = "to....from..xxhello";
+
+static void words_are_split_and_commas_doubled(void **state)
+{
+    struct net_words w;
+    struct error err;
+    bool on;
+    (void)state;
+    assert_int_equal(net_split(&w, "user,id=a,,b,restrict=on,hostfwd=1,hostfwd=2", &err), EMU_OK);
+    assert_string_equal(net_word(&w, "id"), "a,b");
+    assert_string_equal(net_word_at(&w, "hostfwd", 0), "1");
+    assert_string_equal(net_word_at(&w, "hostfwd", 1), "2");
+    assert_null(net_word_at(&w, "hostfwd", 2));
+    assert_int_equal(net_on_off(&w, "restrict", false, &on, &err), EMU_OK);
+    assert_true(on);
+    assert_int_equal(net_on_off(&w, "id", false, &on, &err), EMU_ARG);
+    assert_int_equal(net_all_used(&w, (const char *const[]){"id", NULL}, &err), EMU_ARG); /* "user" was not */
+}
+
+static void wrong_specifications_get_a_sentence(void **state)
+{
+    static const char *const bad[] = {"usr,id=a",
+                                      "hubport",
+                                      "hubport,id=a,hubid=x",
+                                      "hubport,id=a,frob=1",
+                                      "hubport,id=a,netdev=nobody",
+                                      "socket,id=a",
+                                      "socket,id=a,listen=:1,connect=:2",
+                                      "socket,id=a,connect=nocolon",
+                                      "socket,id=a,udp=127.0.0.1:5",
+                                      "socket,id=a,mcast=127.0.0.1:5",
+                                      "stream,id=a",
+                                      "stream,id=a,server=maybe",
+                                      "stream,id=a,addr.type=inet",
+                                      "dgram,id=a",
+                                      "tap,id=a,script=yes.sh",
+                                      "tap,id=a,ifname=averyverylongname0",
+                                      ""};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        f->err.text[0] = 0;
+        assert_int_not_equal(net_add(f->net, bad[i], &f->err), EMU_OK);
+        assert_true(strlen(f->err.text) > 10);
+    }
+    assert_null(f->net->first);
+    add(f, "hubport,id=a");
+    assert_int_equal(net_add(f->net, "hubport,id=a", &f->err), EMU_ARG);
+    assert_int_equal(net_add_object(f->net, "filter-dump,id=d,netdev=b,file=x", &f->err), EMU_ARG);
+    assert_non_null(strstr(f->err.text, "did you mean \"a\""));
+}
+
+static void a_hub_sends_to_all_others(void **state)
+{
+    struct fixture *f = *state;
+    struct netdev *nd[4];
+    for (unsigned i = 0; i < 4; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "p%u", i);
+        add(f, "hubport,id=%s,hubid=%u", id, i / 3); /* the last one on a hub of its own */
+        nd[i] = plug(f, id, &f->ear[i]);
+    }
+    netdev_send(nd[1], hello, sizeof(hello));
+    assert_int_equal(f->ear[0].frames, 1);
+    assert_int_equal(f->ear[1].frames, 0);
+    assert_int_equal(f->ear[2].frames, 1);
+    assert_int_equal(f->ear[3].frames, 0);
+    assert_memory_equal(f->ear[2].frame, hello, sizeof(hello));
+}
+
+static void loops_of_hubs_end(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "hubport,id=a,hubid=0");
+    add(f, "hubport,id=a1,hubid=1,netdev=a");
+    add(f, "hubport,id=b,hubid=0");
+    add(f, "hubport,id=b1,hubid=1,netdev=b");
+    add(f, "hubport,id=card,hubid=0");
+    netdev_send(plug(f, "card", &f->ear[0]), hello, sizeof(hello));
+    assert_true(f->ear[0].frames < 100);
+}
+
+static void streams_carry_frames_both_ways(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t big[9000];
+    memset(big, 0x5a, sizeof(big));
+    add(f, "stream,id=s,server=on,addr.type=unix,addr.path=%s/sock", f->dir);
+    add(f, "stream,id=c,addr.type=unix,addr.path=%s/sock", f->dir);
+    struct netdev *s = plug(f, "s", &f->ear[0]), *c = plug(f, "c", &f->ear[1]);
+    poll_some(f);
+    netdev_send(c, hello, sizeof(hello));
+    netdev_send(c, big, sizeof(big));
+    poll_some(f);
+    assert_int_equal(f->ear[0].frames, 2);
+    assert_memory_equal(f->ear[0].frame, big, sizeof(big));
+    netdev_send(s, hello, sizeof(hello));
+    poll_some(f);
+    assert_int_equal(f->ear[1].frames, 1);
+    assert_int_equal(f->ear[1].len, sizeof(hello));
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+    return fd;
+}
+
+/* The format as QEMU writes it; parts of a frame, nonsense, and the next peer. */
+static void a_stream_survives_its_peers(void **state)
+{
+    struct fixture *f = *state;
+    char path[100];
+    static const uint8_t wire[] = {0, 0, 0, 16, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p'};
+    snprintf(path, sizeof(path), "%s/sock", f->dir);
+    add(f, "stream,id=s,server=on,addr.type=unix,addr.path=%s", path);
+    struct netdev *nd = plug(f, "s", &f->ear[0]);
+    netdev_send(nd, hello, sizeof(hello)); /* nobody there: dropped */
+    assert_int_equal(nd->lost, 1);
+    int fd = connect_to(path);
+    for (size_t i = 0; i < sizeof(wire); i++) {
+        assert_int_equal(write(fd, wire + i, 1), 1);
+        net_poll(f->net);
+        net_poll(f->net);
+    }
+    assert_int_equal(f->ear[0].frames, 1);
+    assert_int_equal(f->ear[0].len, 16);
+    netdev_send(nd, hello, sizeof(hello));
+    uint8_t got[24];
+    assert_int_equal(read(fd, got, sizeof(got)), 24);
+    assert_memory_equal(got, "\0\0\0\24", 4);
+    assert_memory_equal(got + 4, hello, 20);
+    assert_int_equal(write(fd, "\377\377\377\377xxxx", 8), 8);
+    poll_some(f);
+    assert_int_equal(read(fd, got, 1), 0); /* it hung up */
+    assert_non_null(strstr(f->said, "gone"));
+    close(fd);
+    fd = connect_to(path);
+    assert_int_equal(write(fd, wire, sizeof(wire)), (ssize_t)sizeof(wire));
+    poll_some(f);
+    assert_int_equal(f->ear[0].frames, 2);
+    close(fd);
+}
+
+static void datagrams_carry_frames(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "dgram,id=a,local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", f->dir, f->dir);
+    add(f, "dgram,id=b,local.type=unix,local.path=%s/b,remote.type=unix,remote.path=%s/a", f->dir, f->dir);
+    struct netdev *a = plug(f, "a", &f->ear[0]), *b = plug(f, "b", &f->ear[1]);
+    netdev_send(a, hello, sizeof(hello));
+    netdev_send(b, hello, 16);
+    poll_some(f);
+    assert_int_equal(f->ear[0].len, 16);
+    assert_int_equal(f->ear[1].len, sizeof(hello));
+}
+
+static void a_pulled_cable_carries_nothing(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "hubport,id=a");
+    add(f, "hubport,id=b");
+    struct netdev *a = plug(f, "a", &f->ear[0]);
+    plug(f, "b", &f->ear[1]);
+    assert_int_equal(net_set_link(f->net, "a", false, &f->err), EMU_OK);
+    netdev_send(a, hello, sizeof(hello));
+    assert_int_equal(f->ear[1].frames, 0);
+    assert_int_equal(a->lost, 1);
+    assert_int_equal(net_set_link(f->net, "a", true, &f->err), EMU_OK);
+    netdev_send(a, hello, sizeof(hello));
+    assert_int_equal(f->ear[1].frames, 1);
+    assert_int_equal(net_set_link(f->net, "c", true, &f->err), EMU_ARG);
+}
+
+/* libpcap's file format (pcap-savefile(5)). */
+static void frames_go_to_a_pcap_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[100], object[200];
+    uint8_t file[100];
+    static const uint8_t expected[] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0,
+                                       3, 0, 0, 0, 64, 226, 1, 0, 16, 0, 0, 0, 20, 0, 0, 0};
+    snprintf(path, sizeof(path), "%s/x.pcap", f->dir);
+    snprintf(object, sizeof(object), "filter-dump,id=d,netdev=a,file=%s,maxlen=16", path);
+    add(f, "hubport,id=a");
+    assert_int_equal(net_add_object(f->net, object, &f->err), EMU_OK);
+    f->now = 3123456789; /* 3.123456 s: 123456 is 01 E2 40 */
+    netdev_send(plug(f, "a", &f->ear[0]), hello, sizeof(hello));
+    FILE *in = fopen(path, "rb");
+    size_t n = fread(file, 1, sizeof(file), in);
+    fclose(in);
+    assert_int_equal(n, sizeof(expected) + 16);
+    assert_memory_equal(file, expected, sizeof(expected));
+    assert_memory_equal(file + sizeof(expected), hello, 16);
+}
+
+/* ARP request from 10.0.2.15 for the gateway (RFC 826). */
+static void the_gateway_answers_arp(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t request[60] = {255,  255,  255, 255, 255, 255, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+                                        0x52, 0x54, 0,   0x12, 0x34, 0x56, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+    if (!net_has_user())
+        skip();
+    add(f, "user,id=u,ipv6=off");
+    netdev_send(plug(f, "u", &f->ear[0]), request, sizeof(request));
+    assert_int_equal(f->ear[0].frames, 1);
+    assert_memory_equal(f->ear[0].frame, request + 6, 6);
+    assert_memory_equal(f->ear[0].frame + 20, "\0\2", 2); /* reply */
+    assert_memory_equal(f->ear[0].frame + 28, "\12\0\2\2", 4);
+}
+
+static void forwardings_are_added_and_removed(void **state)
+{
+    static const char *const bad[] = {"",         "tcp::1",        "icmp::1-:2", "tcp::0-:2", "tcp::70000-:2", "tcp:x:1-:2",
+                                      "tcp::1-:", "tcp::1-:2-:3", "tcp::1-2",   "::-:"};
+    struct fixture *f = *state;
+    char rule[64];
+    if (!net_has_user())
+        skip();
+    add(f, "user,id=u,net=192.168.7.0/24,dhcpstart=192.168.7.9");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_not_equal(net_hostfwd_add(f->net, NULL, bad[i], &f->err), EMU_OK);
+    snprintf(rule, sizeof(rule), "tcp:127.0.0.1:%d-:80", 20000 + (int)getpid() % 30000);
+    assert_int_equal(net_hostfwd_add(f->net, "u", rule, &f->err), EMU_OK);
+    assert_int_not_equal(net_hostfwd_add(f->net, "u", rule, &f->err), EMU_OK); /* taken */
+    *strchr(rule, '-') = 0;
+    assert_int_equal(net_hostfwd_remove(f->net, NULL, rule, &f->err), EMU_OK);
+    assert_int_not_equal(net_hostfwd_remove(f->net, NULL, rule, &f->err), EMU_OK);
+    assert_int_equal(net_hostfwd_add(f->net, "v", rule, &f->err), EMU_ARG);
+}
+
+static void user_networks_refuse_what_cannot_be(void **state)
+{
+    static const char *const bad[] = {"user,id=u,net=10.0.2",         "user,id=u,net=10.0.2.0/31", "user,id=u,dns=10.1.1.1",
+                                      "user,id=u,host=frob",          "user,id=u,host=10.0.2.3",   "user,id=u,hostfwd=frob",
+                                      "user,id=u,restrict=sometimes", "user,id=u,hostfw=tcp::1-:1"};
+    struct fixture *f = *state;
+    if (!net_has_user())
+        skip();
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_not_equal(net_add(f->net, bad[i], &f->err), EMU_OK);
+}
+
+/* Random bytes as frames: a guest may send anything. */
+static void garbage_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t seed = 99;
+    add(f, net_has_user() ? "user,id=u" : "hubport,id=u");
+    struct netdev *nd = plug(f, "u", &f->ear[0]);
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t frame[1600];
+        for (size_t k = 0; k < sizeof(frame); k++) {
+            seed = seed * 1664525 + 1013904223;
+            frame[k] = (uint8_t)(seed >> 24);
+        }
+        memcpy(frame + 12, i & 1 ? "\x08\x00\x45" : i & 2 ? "\x08\x06\x00" : "\x86\xdd\x60", 3);
+        netdev_send(nd, frame, seed >> 8 & 0x5ff);
+        f->now += 1000000;
+    }
+    net_poll(f->net);
+    assert_true(nd->out > 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(words_are_split_and_commas_doubled),
+        TEST(wrong_specifications_get_a_sentence),
+        TEST(a_hub_sends_to_all_others),
+        TEST(loops_of_hubs_end),
+        TEST(streams_carry_frames_both_ways),
+        TEST(a_stream_survives_its_peers),
+        TEST(datagrams_carry_frames),
+        TEST(a_pulled_cable_carries_nothing),
+        TEST(frames_go_to_a_pcap_file),
+        TEST(the_gateway_answers_arp),
+        TEST(forwardings_are_added_and_removed),
+        TEST(user_networks_refuse_what_cannot_be),
+        TEST(garbage_does_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
