@@ -93,20 +93,22 @@ static bool goes_down(const struct cpu *c)
     return (c->st.eflags & FLAG_DF) != 0;
 }
 
-/* Elements that start before the operand leaves its page or its index wraps. */
+/* Elements that start before the operand leaves its page or its index wraps; at least one. A 32-bit
+ * index reaches 2^32 bytes at most: their number needs more than 32 bits. */
 static uint32_t reach(const struct cpu *c, const struct insn *i, unsigned seg, unsigned reg)
 {
     uint32_t index = string_index(c, i, reg);
     uint32_t in_page = (uint32_t)(c->st.seg[seg].base + index) & (PAGE - 1);
-    uint32_t page, wrap;
+    uint32_t page;
+    uint64_t wrap;
     if (goes_down(c)) {
         page = in_page / i->size + 1;
-        wrap = index / i->size + 1;
+        wrap = (uint64_t)index / i->size + 1;
     } else {
         page = (PAGE - in_page + i->size - 1) / i->size;
-        wrap = (uint32_t)(((uint64_t)address_mask(i) - index) / i->size) + 1;
+        wrap = ((uint64_t)address_mask(i) - index) / i->size + 1;
     }
-    return page < wrap ? page : wrap;
+    return page < wrap ? page : (uint32_t)wrap;
 }
 
 enum { USES_SI = 1, USES_DI = 2 };

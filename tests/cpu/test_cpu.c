@@ -238,6 +238,35 @@ static void overlapping_rep_movs_replicates_its_pattern(void **state)
     done(f);
 }
 
+/* SDM 2B REP: the count alone ends MOVS, wherever a 32-bit index starts. The segment's base is not that of a page. */
+static void string_indexes_start_at_either_end_of_32_bits(void **state)
+{
+    (void)state;
+    static const struct { const char *code; uint32_t edi, after; } cases[] = {
+        {"\xfc\x67\xf3\xa4", 0, 4},                       /* cld; a32 rep movsb */
+        {"\xfd\x67\xf3\xa4", 0xffffffff, 0xfffffffb},     /* std */
+    };
+    for (unsigned k = 0; k < 2; k++) {
+        struct fixture *f = machine("386");
+        put(f, CODE, cases[k].code, 4);
+        put(f, 0x20000, "abcd", 4);
+        seg_load_real(&f->cpu, SEG_DS, 0x2000);
+        seg_load_real(&f->cpu, SEG_ES, 0x3061);
+        f->cpu.st.seg[SEG_ES].limit = 0xffffffff;
+        f->cpu.st.gpr[REG_ESI] = k ? 3 : 0;
+        f->cpu.st.gpr[REG_EDI] = cases[k].edi;
+        f->cpu.st.gpr[REG_ECX] = 4;
+        run(f, 2);
+        assert_int_equal(f->cpu.st.gpr[REG_ECX], 0);
+        assert_int_equal(f->cpu.st.eip, 4);
+        assert_int_equal((uint32_t)f->cpu.st.gpr[REG_EDI], cases[k].after);
+        char text[5] = "";
+        phys_read_bytes(f->phys, k ? 0x30610 - 4 : 0x30610, text, 4);
+        assert_string_equal(text, "abcd");
+        done(f);
+    }
+}
+
 static void backward_rep_movsw_and_stosd_fill_downwards(void **state)
 {
     (void)state;
@@ -407,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_stuck_interrupt_line_still_lets_time_pass),
         cmocka_unit_test(rep_movs_retires_one_chunk_per_page),
         cmocka_unit_test(overlapping_rep_movs_replicates_its_pattern),
+        cmocka_unit_test(string_indexes_start_at_either_end_of_32_bits),
         cmocka_unit_test(backward_rep_movsw_and_stosd_fill_downwards),
         cmocka_unit_test(repne_scasb_stops_behind_the_match),
         cmocka_unit_test(single_step_traps_every_iteration),
