@@ -33,13 +33,19 @@ static uint64_t get(const struct image *m, unsigned at, unsigned size)
 }
 
 /* `size` is even. The first word of an environment is as aligned as #AC wants the area (SDM 3A table 6-7). */
-static void image_write(struct cpu *c, const struct insn *i, const struct image *m, unsigned size)
+static void image_probe_write(struct cpu *c, const struct insn *i, unsigned size)
 {
     uint32_t ea = insn_ea(c, i);
     mem_probe_write(c, i->seg, ea, i->size);
     for (unsigned at = 0; at < size; at += 2) {
         mem_probe_write(c, i->seg, fpu_area(i, ea, at), 2);
     }
+}
+
+static void image_write(struct cpu *c, const struct insn *i, const struct image *m, unsigned size)
+{
+    uint32_t ea = insn_ea(c, i);
+    image_probe_write(c, i, size);
     for (unsigned at = 0; at < size; at += 2) {
         mem_write(c, i->seg, fpu_area(i, ea, at), 2, get(m, at, 2));
     }
@@ -235,7 +241,7 @@ static void fx_registers(const struct cpu *c, struct image *m)
     for (unsigned n = 0; n < 8; n++) {
         struct f80 v = fpu_st(c, n);
         put(m, FX_ST + 16 * n, 8, v.mant);
-        put(m, FX_ST + 16 * n + 8, 2, v.se);
+        put(m, FX_ST + 16 * n + 8, 8, v.se); /* and zeros */
         if (fx_has_xmm(c)) {
             put(m, FX_XMM + 16 * n, 8, c->st.xmm[n][0]);
             put(m, FX_XMM + 16 * n + 8, 8, c->st.xmm[n][1]);
@@ -243,13 +249,14 @@ static void fx_registers(const struct cpu *c, struct image *m)
     }
 }
 
-/* FXSAVE m512byte -- 0F AE /0. Bytes that it does not define keep their value in memory. */
+/* FXSAVE m512byte -- 0F AE /0. Bytes behind the registers keep their value in memory; a fault is one of writing. */
 void fpu_fxsave(struct cpu *c, const struct insn *i)
 {
     const struct cpu_x87 *f = &c->st.x87;
     struct image m;
 
     fx_check(c, i);
+    image_probe_write(c, i, FX_BYTES);
     image_read(c, i, &m, FX_BYTES);
     put(&m, 0, 2, f->control);
     put(&m, 2, 2, fpu_status_word(c));

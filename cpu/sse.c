@@ -2,8 +2,8 @@
  * SSE and SSE2: the way in (which instruction, may it run), operands, MXCSR and its exceptions.
  *
  * Models: SDM vol. 1 ch. 10 and 11; vol. 3A 2.5 and 13.1 (CR0.EM, TS, CR4.OSFXSR, OSXMMEXCPT), 6.15 (#XM); SDM
- * vol. 2 for each instruction; its exception classes tell the order: #UD, #NM, #MF, then memory faults with #GP(0)
- * for a misaligned 16-byte operand, then #XM. Nothing is written if an exception is unmasked.
+ * vol. 2 for each instruction; its exception classes tell the order: #UD, #NM, #MF, then memory faults, of which
+ * #GP(0) for a misaligned 16-byte operand goes first, then #XM. Nothing is written if an exception is unmasked.
  *
  * NOT MODELLED: caches and write combining, so that non-temporal stores are stores and fences and prefetches do
  * nothing. Where #AC is on, unaligned 16-byte operands are checked as two of 8.
@@ -33,13 +33,14 @@ void sse_set_register(struct cpu *c, unsigned n, struct xmm v)
     c->st.xmm[n][1] = v.q[1];
 }
 
-/* Segment checks of all 16 bytes, then alignment; paging comes with the access. */
+/* Alignment, which is #GP(0) "regardless of segment" (SDM 2A MOVAPS), so before a limit that SS may break; then the
+ * segment checks of all 16 bytes; paging comes with the access. */
 static uint32_t operand_address(struct cpu *c, const struct insn *i, bool write, bool aligned)
 {
     uint32_t ea = insn_ea(c, i);
-    laddr addr = seg_linear(c, i->seg, ea, 16, write);
-    if (aligned && (addr & 15))
+    if (aligned && ((c->st.seg[i->seg].base + ea) & 15))
         raise_gp(c, 0);
+    (void)seg_linear(c, i->seg, ea, 16, write);
     return ea;
 }
 

@@ -130,13 +130,16 @@ static void sixteen_byte_operands_must_be_aligned(void **state)
     RUN_OK(b, "\xf3\x0f\x58\x41\x01\x0f\x5a\x41\x01"); /* addss xmm0, [ecx+1]; cvtps2pd xmm0, [ecx+1] */
 }
 
-static void the_segment_limit_goes_before_alignment(void **state)
+/* #GP(0) "regardless of segment" (SDM 2A MOVAPS); a limit of SS that is broken as well would be #SS. */
+static void alignment_goes_before_the_segment_limit(void **state)
 {
     struct fpu_bench *b = *state;
     b->cpu.st.seg[SEG_SS].limit = DATA + 0x1f;
     b->cpu.st.gpr[REG_EBP] = DATA + 0x18;
-    assert_int_equal(RUN(b, "\x0f\x28\x45\x00"), VEC_SS);
-    assert_int_equal(RUN(b, "\x0f\x10\x45\x00"), VEC_SS);
+    assert_int_equal(RUN(b, "\x0f\x28\x45\x00"), VEC_GP);     /* movaps xmm0, [ebp] */
+    assert_int_equal(RUN(b, "\x66\x0f\x7f\x45\x00"), VEC_GP); /* movdqa [ebp], xmm0 */
+    assert_int_equal(RUN(b, "\x0f\x10\x45\x00"), VEC_SS);     /* movups needs no alignment */
+    assert_int_equal(RUN(b, "\x0f\x28\x45\x08"), VEC_SS);     /* aligned, beyond the limit */
     RUN_OK(b, "\x0f\x28\x45\xf8");
 }
 
@@ -564,6 +567,29 @@ static void fxrstor_refuses_reserved_bits_of_mxcsr(void **state)
     assert_int_equal(b->cpu.st.mxcsr, MXCSR_RESET);
 }
 
+/* Bytes 10-15 of each slot of a register are reserved; those from 464 on are left to software. */
+static void the_image_has_zeros_behind_each_x87_register(void **state)
+{
+    struct fpu_bench *b = *state;
+    for (unsigned n = 0; n < 512; n += 8)
+        put(b, DATA + 0x100 + n, 8, ~(uint64_t)0);
+    RUN_OK(b, "\x0f\xae\x05\x00\x01\x02\x00");
+    for (unsigned n = 0; n < 8; n++) {
+        assert_int_equal(get(b, DATA + 0x120 + 16 * n + 10, 4), 0);
+        assert_int_equal(get(b, DATA + 0x120 + 16 * n + 14, 2), 0);
+    }
+    for (unsigned n = 464; n < 512; n += 8)
+        assert_int_equal(get(b, DATA + 0x100 + n, 8), ~(uint64_t)0);
+}
+
+static void a_missing_image_is_a_fault_of_writing(void **state)
+{
+    struct fpu_bench *b = *state;
+    enable_paging(b, (DATA + 0x1000) & ~(uint32_t)0xfff);
+    assert_int_equal(RUN(b, "\x0f\xae\x05\x00\x0f\x02\x00"), VEC_PF); /* fxsave [DATA+0xf00] */
+    assert_int_equal(get(b, STACK - 16, 4), 2); /* W, not present (SDM 3A figure 4-12) */
+}
+
 static void without_osfxsr_the_image_leaves_xmm_alone(void **state)
 {
     struct fpu_bench *b = *state;
@@ -612,7 +638,7 @@ int main(void)
         TEST(cache_instructions_need_nothing),
         TEST_P3(without_the_feature_they_are_undefined),
         TEST(sixteen_byte_operands_must_be_aligned),
-        TEST(the_segment_limit_goes_before_alignment),
+        TEST(alignment_goes_before_the_segment_limit),
         TEST(a_store_is_whole_or_not_at_all),
         TEST(masked_stores_touch_only_the_selected_bytes),
         TEST(a_masked_store_that_faults_writes_nothing),
@@ -636,6 +662,8 @@ int main(void)
         TEST(mmx_forms_make_all_tags_valid),
         TEST(the_image_holds_xmm_registers_and_mxcsr),
         TEST(fxrstor_refuses_reserved_bits_of_mxcsr),
+        TEST(the_image_has_zeros_behind_each_x87_register),
+        TEST(a_missing_image_is_a_fault_of_writing),
         TEST(without_osfxsr_the_image_leaves_xmm_alone),
         cmocka_unit_test(models_and_features),
     };

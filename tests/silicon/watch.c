@@ -215,23 +215,63 @@ static bool sets_misaligned_mode(const struct watch *w, uint32_t at)
     return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && (b[2] & 2);
 }
 
+/* All of what MASKMOVQ, MASKMOVDQU may write is there to be written, so that the mask does not matter. */
+static bool masked_store_faults(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    const struct cpu_seg *s = &w->c->st.seg[i->seg];
+    unsigned len = i->flags & INSN_OSIZE ? 16 : 8;
+    uint32_t edi = (uint32_t)w->c->st.gpr[REG_EDI], to = i->asize == 2 ? edi & 0xffff : edi, at = 0;
+    bool writable = (s->attr & (SEG_ATTR_CODE | SEG_ATTR_WRITABLE)) == SEG_ATTR_WRITABLE;
+    if ((w->c->st.eflags & FLAG_AC) || !writable || !readable(w, i->seg, to, len))
+        return true;
+    return !work_offset((uint32_t)s->base + to, len, &at) || at >= WORK_READONLY - 16;
+}
+
+/* MOVUPS, MOVUPD, MOVDQU of an operand that is aligned on 8 bytes and not on 16. */
+static bool is_half_aligned(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    bool wide = i->opcode == 0x0f10 || i->opcode == 0x0f11 ? !i->rep : i->opcode == 0x0f6f || i->opcode == 0x0f7f;
+    return wide && i->modrm < 0xc0 && (operand_address(w) & 15) == 8;
+}
+
+static bool may_enter_mmx(const struct insn *i)
+{
+    return (i->opcode == 0x0f2a || i->opcode == 0x0f2c || i->opcode == 0x0f2d) && !i->rep;
+}
+
 static const char *refuse_sse(const struct watch *w)
 {
     const struct insn *i = &w->insn;
-    bool wide = (i->flags & INSN_OSIZE) != 0;
-    uint32_t edi = (uint32_t)w->c->st.gpr[REG_EDI], to = i->asize == 2 ? edi & 0xffff : edi, at = 0;
     if (i->opcode == 0x0f52 || i->opcode == 0x0f53)
         return "RCPPS, RSQRTPS: own tables";
-    if (i->opcode == 0x0f2a && !i->rep && i->modrm < 0xc0)
-        return "CVTPI2PS, CVTPI2PD from memory: whether the x87 is entered";
-    if ((i->opcode == 0x0f2c || i->opcode == 0x0f2d) && !i->rep && (~w->c->st.mxcsr & 0x1f80))
-        return "CVTPS2PI, CVTPD2PI with an exception: whether the x87 is entered";
-    if (i->opcode != 0x0ff7)
-        return NULL;
-    to += (uint32_t)w->c->st.seg[i->seg].base;
-    if ((w->c->st.eflags & FLAG_AC) || !work_offset(to, wide ? 16 : 8, &at) || at >= WORK_READONLY - 16)
+    if (i->opcode == 0x0f2a && !i->rep && !(i->flags & INSN_OSIZE) && i->modrm < 0xc0)
+        return "CVTPI2PS from memory: whether the x87 is entered";
+    if (may_enter_mmx(i) && (~w->c->st.mxcsr & 0x1f80))
+        return "CVTPI2PS, CVTPS2PI, ... with an exception: whether the x87 is entered";
+    if (i->opcode == 0x0ff7 && masked_store_faults(w))
         return "MASKMOVQ, MASKMOVDQU: which bytes are looked at";
+    if ((w->c->st.eflags & FLAG_AC) && is_half_aligned(w))
+        return "MOVUPS, MOVDQU aligned on 8 bytes: whether that is #AC";
     return NULL;
+}
+
+/* FXSAVE, FXRSTOR of a misaligned operand beyond the limit of SS. */
+static bool is_misaligned_beyond_stack(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    return i->seg == SEG_SS && (operand_address(w) & 15) &&
+           !seg_limit_ok(&w->c->st.seg[SEG_SS], insn_ea(w->c, i), 512);
+}
+
+static const char *refuse_image(const struct watch *w)
+{
+    if (!(w->c->model.features & FEAT_SSE))
+        return "FXSAVE with SSE";
+    if (w->c->st.eflags & FLAG_AC)
+        return "FXSAVE, FXRSTOR: #AC or #GP";
+    return is_misaligned_beyond_stack(w) ? "FXSAVE, FXRSTOR misaligned beyond the stack: #GP or #SS" : NULL;
 }
 
 static const char *refuse_system(const struct watch *w)
@@ -264,15 +304,10 @@ static const char *refuse_system(const struct watch *w)
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
-    case OP_FXSAVE:
-        if (w->c->st.eflags & FLAG_AC)
-            return "FXSAVE, FXRSTOR: #AC or #GP";
-        return w->c->model.features & FEAT_SSE ? NULL : "FXSAVE with SSE";
+    case OP_FXSAVE: return refuse_image(w);
     case OP_FXRSTOR:
-        if (!(w->c->model.features & FEAT_SSE))
-            return "FXSAVE with SSE";
-        if (w->c->st.eflags & FLAG_AC)
-            return "FXSAVE, FXRSTOR: #AC or #GP";
+        if (refuse_image(w))
+            return refuse_image(w);
         return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_SSE: return refuse_sse(w);
