@@ -37,7 +37,7 @@ try() { # try NAME INSMOD OPTIONS...
     cat >words.rts <<TEXT
 wait-serial "GUEST-READY" 120
 wait-serial "guest# " 20
-serial "cd /modules; $insmod; ifconfig eth0 up; udhcpc -n -q -s /etc/udhcpc -i eth0\n"
+serial "cd /lib/modules; $insmod; ifconfig eth0 up; udhcpc -n -q -s /etc/udhcpc -i eth0\n"
 wait-serial "DHCP gave 10.0.2.15, gateway 10.0.2.2, DNS 10.0.2.3" 30
 wait-serial "guest# " 20
 serial "ping -c 3 10.0.2.2; ping -6 -c 2 fec0::2; $dns; echo PING''ED\n"
