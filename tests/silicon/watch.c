@@ -384,6 +384,8 @@ static void watch_environment(struct watch *w)
 static void watch_fxsave(struct watch *w)
 {
     uint32_t ea = operand_address(w);
+    if (w->v->status_ignored)
+        w->v->skip = "undefined status is read";
     w->env_stored = true;
     mask(w, ea + 6, 18);
     mask(w, ea + 28, 4);
@@ -597,6 +599,8 @@ void watch_end(struct watch *w, const struct silicon_result *out)
         w->v->skip = "single step into the exit";
     if (out->vector == VEC_PF && is_hidden(out->cr2))
         w->v->skip = "touches what is mapped for the harness";
+    if (out->gpr[REG_ESP] - AT_HELPER < HELPER_SIZE) /* to the kernel the signal stack is in use then */
+        w->v->skip = "ESP in the helper";
     if (out->vector >= VEC_TS && out->vector <= VEC_GP && !(out->error & 2) && is_foreign_selector(out->error))
         w->v->skip = "the host's selectors";
 }
