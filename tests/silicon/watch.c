@@ -265,6 +265,14 @@ static bool is_misaligned_beyond_stack(const struct watch *w)
            !seg_limit_ok(&w->c->st.seg[SEG_SS], insn_ea(w->c, i), 512);
 }
 
+/* FXRSTOR of a reserved bit in MXCSR, with a part of the image missing. */
+static bool is_bad_and_missing(const struct watch *w)
+{
+    uint8_t b[4];
+    return cpu_peek(w->c, operand_address(w) + 24, b, sizeof(b)) && (b[2] || b[3]) &&
+           !readable(w, w->insn.seg, insn_ea(w->c, &w->insn), 512);
+}
+
 static const char *refuse_image(const struct watch *w)
 {
     if (!(w->c->model.features & FEAT_SSE))
@@ -308,6 +316,8 @@ static const char *refuse_system(const struct watch *w)
     case OP_FXRSTOR:
         if (refuse_image(w))
             return refuse_image(w);
+        if (is_bad_and_missing(w))
+            return "FXRSTOR of a bad MXCSR and a missing part: #GP or #PF";
         return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_SSE: return refuse_sse(w);
@@ -384,6 +394,8 @@ static void watch_environment(struct watch *w)
 static void watch_fxsave(struct watch *w)
 {
     uint32_t ea = operand_address(w);
+    if (w->v->status_ignored)
+        w->v->skip = "undefined status is read";
     w->env_stored = true;
     mask(w, ea + 6, 18);
     mask(w, ea + 28, 4);
@@ -597,6 +609,8 @@ void watch_end(struct watch *w, const struct silicon_result *out)
         w->v->skip = "single step into the exit";
     if (out->vector == VEC_PF && is_hidden(out->cr2))
         w->v->skip = "touches what is mapped for the harness";
+    if (out->gpr[REG_ESP] - AT_HELPER < HELPER_SIZE) /* to the kernel the signal stack is in use then */
+        w->v->skip = "ESP in the helper";
     if (out->vector >= VEC_TS && out->vector <= VEC_GP && !(out->error & 2) && is_foreign_selector(out->error))
         w->v->skip = "the host's selectors";
 }
