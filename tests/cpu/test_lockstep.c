@@ -451,13 +451,21 @@ static void descriptor(struct pair *p, unsigned index, uint32_t base, uint32_t l
                                       (big ? 0x800000u : 0) | 0x400000u);
 }
 
+/* The tables themselves are out of the programs' reach: after a store to one, a TLB may go on with what it
+ * had or not (SDM 3A 4.10.2.3), and the tiers may differ in that. */
+static uint32_t frame_of(uint32_t page)
+{
+    uint32_t frame = page % (RAM >> 12);
+    return frame == DIRECTORY >> 12 || frame == PAGES >> 12 ? (RAM >> 12) - 1 : frame;
+}
+
 static void identity_pages(struct pair *p, struct rng *r)
 {
     put32(p, DIRECTORY, PAGES | 7);
     for (uint32_t k = 0; k < 1024; k++) {
         bool safe = k < (DATA >> 12) || k >= (STACK >> 12) + 1;
         uint32_t bits = safe || below(r, 4) ? 7 : below(r, 8);
-        put32(p, PAGES + 4 * k, (k % (RAM >> 12)) << 12 | bits);
+        put32(p, PAGES + 4 * k, frame_of(k) << 12 | bits);
     }
 }
 
