@@ -265,14 +265,6 @@ static bool is_misaligned_beyond_stack(const struct watch *w)
            !seg_limit_ok(&w->c->st.seg[SEG_SS], insn_ea(w->c, i), 512);
 }
 
-/* FXRSTOR of a reserved bit in MXCSR, with a part of the image missing. */
-static bool is_bad_and_missing(const struct watch *w)
-{
-    uint8_t b[4];
-    return cpu_peek(w->c, operand_address(w) + 24, b, sizeof(b)) && (b[2] || b[3]) &&
-           !readable(w, w->insn.seg, insn_ea(w->c, &w->insn), 512);
-}
-
 static const char *refuse_image(const struct watch *w)
 {
     if (!(w->c->model.features & FEAT_SSE))
@@ -316,8 +308,6 @@ static const char *refuse_system(const struct watch *w)
     case OP_FXRSTOR:
         if (refuse_image(w))
             return refuse_image(w);
-        if (is_bad_and_missing(w))
-            return "FXRSTOR of a bad MXCSR and a missing part: #GP or #PF";
         return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
     case OP_SSE: return refuse_sse(w);
