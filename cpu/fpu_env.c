@@ -211,7 +211,8 @@ void fpu_op_frstor(struct cpu *c, const struct insn *i)
 }
 
 /* Common checks: the feature, CR0, alignment. FXSAVE does not look at pending exceptions. */
-static void fx_check(struct cpu *c, const struct insn *i)
+/* The whole operand has to be within the segment before any of it is touched. */
+static void fx_check(struct cpu *c, const struct insn *i, bool write)
 {
     if (!(c->model.features & FEAT_FXSR)) {
         raise_ud(c);
@@ -222,6 +223,7 @@ static void fx_check(struct cpu *c, const struct insn *i)
     if ((c->st.seg[i->seg].base + insn_ea(c, i)) & 15) {
         raise_gp(c, 0);
     }
+    (void)seg_linear(c, i->seg, insn_ea(c, i), FX_BYTES, write);
 }
 
 static bool fx_has_xmm(const struct cpu *c)
@@ -255,7 +257,7 @@ void fpu_fxsave(struct cpu *c, const struct insn *i)
     const struct cpu_x87 *f = &c->st.x87;
     struct image m;
 
-    fx_check(c, i);
+    fx_check(c, i, true);
     image_probe_write(c, i, FX_BYTES);
     image_read(c, i, &m, FX_BYTES);
     put(&m, 0, 2, f->control);
@@ -292,7 +294,7 @@ void fpu_fxrstor(struct cpu *c, const struct insn *i)
     struct cpu_x87 *f = &c->st.x87;
     struct image m;
 
-    fx_check(c, i);
+    fx_check(c, i, false);
     image_read(c, i, &m, FX_BYTES);
     if (c->model.features & FEAT_SSE && get(&m, 24, 4) & ~(uint64_t)sse_mxcsr_bits(c)) {
         raise_gp(c, 0);

@@ -131,7 +131,7 @@ void op_enter(struct cpu *c, const struct insn *i)
     unsigned level = i->imm2 & 31;
     uint32_t sp = (stack_pointer(c) - i->size) & mask;
     mem_write(c, SEG_SS, sp, i->size, reg_read(c, REG_EBP, i->size));
-    uint32_t frame = sp;
+    uint32_t frame = ((uint32_t)c->st.gpr[REG_ESP] & ~mask) | sp; /* all of ESP, also on a 16-bit stack */
     if (level > 0)
         sp = copy_display(c, i, sp, frame, level);
     sp = (sp - i->imm) & mask;

@@ -14,6 +14,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/exec.h"
+#include "mmu/access.h"
 
 enum { RAM = 4 << 20, CODE = 0x10000, HANDLER = 0x500, VECTOR = 0x40 };
 
@@ -267,6 +268,24 @@ static void string_indexes_start_at_either_end_of_32_bits(void **state)
     }
 }
 
+/* SDM 2A ENTER: with 32-bit operands FrameTemp is ESP, not SP, whatever the stack's size. */
+static void enter_with_32_bits_copies_all_of_esp(void **state)
+{
+    (void)state;
+    struct fixture *f = machine("386");
+    put(f, CODE, "\x66\xc8\x00\x00\x01", 5); /* o32 enter 0, 1 */
+    f->cpu.st.gpr[REG_ESP] = 0x00905000;
+    f->cpu.st.gpr[REG_EBP] = 0x12345678;
+    run(f, 1);
+    uint32_t pushed[2];
+    phys_read_bytes(f->phys, (uint32_t)f->cpu.st.seg[SEG_SS].base + 0x4ff8, pushed, 8);
+    assert_int_equal(f->cpu.st.gpr[REG_EBP], 0x00904ffc);
+    assert_int_equal(f->cpu.st.gpr[REG_ESP], 0x00904ff8);
+    assert_int_equal(load_le32((const uint8_t *)&pushed[0]), 0x00904ffc);
+    assert_int_equal(load_le32((const uint8_t *)&pushed[1]), 0x12345678);
+    done(f);
+}
+
 static void backward_rep_movsw_and_stosd_fill_downwards(void **state)
 {
     (void)state;
@@ -437,6 +456,7 @@ int main(void)
         cmocka_unit_test(rep_movs_retires_one_chunk_per_page),
         cmocka_unit_test(overlapping_rep_movs_replicates_its_pattern),
         cmocka_unit_test(string_indexes_start_at_either_end_of_32_bits),
+        cmocka_unit_test(enter_with_32_bits_copies_all_of_esp),
         cmocka_unit_test(backward_rep_movsw_and_stosd_fill_downwards),
         cmocka_unit_test(repne_scasb_stops_behind_the_match),
         cmocka_unit_test(single_step_traps_every_iteration),
