@@ -223,7 +223,13 @@ static void fx_check(struct cpu *c, const struct insn *i, bool write)
     if ((c->st.seg[i->seg].base + insn_ea(c, i)) & 15) {
         raise_gp(c, 0);
     }
-    (void)seg_linear(c, i->seg, insn_ea(c, i), FX_BYTES, write);
+    uint32_t ea = insn_ea(c, i), to_end = 0u - ea; /* an operand may go on at 0 */
+    if (to_end == 0 || to_end >= FX_BYTES) {
+        (void)seg_linear(c, i->seg, ea, FX_BYTES, write);
+        return;
+    }
+    (void)seg_linear(c, i->seg, ea, to_end, write);
+    (void)seg_linear(c, i->seg, 0, FX_BYTES - to_end, write);
 }
 
 static bool fx_has_xmm(const struct cpu *c)
