@@ -229,7 +229,7 @@ static enum emu_err open_chain(const char *path, const char *format, unsigned fl
         rc = probe_file(path, flags, &format, err);
     if (rc == EMU_OK)
         rc = open_one(path, format, flags, probed, &b, err);
-    if (rc == EMU_OK && qcow2_is(b) && qcow2_backing_name(b) && !(flags & IMAGE_TOP_ONLY))
+    if (rc == EMU_OK && b && qcow2_is(b) && qcow2_backing_name(b) && !(flags & IMAGE_TOP_ONLY))
         rc = open_backing(b, flags, &me, err);
     if (rc != EMU_OK) {
         blk_close(b, NULL);

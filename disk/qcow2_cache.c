@@ -118,9 +118,9 @@ enum emu_err qcow2_table_get(struct qcow2 *q, struct qcow2_cache *c, uint64_t of
     enum emu_err rc = EMU_OK;
     if (!*out) {
         rc = make_room(q, c, out, err);
-        if (rc != EMU_OK)
-            return rc;
         struct qcow2_table *t = *out;
+        if (rc != EMU_OK || !t)
+            return rc;
         t->offset = 0;
         t->fresh = false;
         rc = host_file_read_padded(&q->file, offset, t->data, q->cluster_size, err);
@@ -136,7 +136,7 @@ enum emu_err qcow2_table_new(struct qcow2 *q, struct qcow2_cache *c, uint64_t of
 {
     struct qcow2_table *t = find(c, offset);
     enum emu_err rc = t ? EMU_OK : make_room(q, c, &t, err);
-    if (rc != EMU_OK)
+    if (rc != EMU_OK || !t)
         return rc;
     memset(t->data, 0, q->cluster_size);
     t->offset = offset;

@@ -213,7 +213,9 @@ static enum emu_err write_area(struct qcow2 *q, uint64_t first, uint64_t blocks,
 {
     uint64_t per_block = 1ull << q->refblock_bits;
     uint8_t *buf = malloc(q->cluster_size);
-    enum emu_err rc = buf ? EMU_OK : qcow2_nomem(q, err);
+    enum emu_err rc = EMU_OK;
+    if (!buf)
+        return qcow2_nomem(q, err);
     for (uint64_t i = 0; i < blocks && rc == EMU_OK; i++) {
         memset(buf, 0, q->cluster_size);
         for (uint64_t j = i * per_block; j < (i + 1) * per_block && j < blocks + table_clusters;

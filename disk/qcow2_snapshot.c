@@ -104,7 +104,7 @@ enum emu_err qcow2_snapshots_read(struct qcow2 *q, struct error *err)
         q->snapshot = calloc(q->h.nb_snapshots, sizeof(*q->snapshot));
     if (rc == EMU_OK && q->h.nb_snapshots && !q->snapshot)
         rc = qcow2_nomem(q, err);
-    for (unsigned i = 0; i < q->h.nb_snapshots && rc == EMU_OK; i++) {
+    for (unsigned i = 0; q->snapshot && i < q->h.nb_snapshots && rc == EMU_OK; i++) {
         if (at > size || at - q->h.snapshots_offset > MAX_TABLE)
             return qcow2_damaged(q, err, "its snapshot table does not end");
         rc = read_entry(q, &at, &q->snapshot[i], err);
@@ -512,7 +512,7 @@ enum emu_err qcow2_snapshot_apply(struct blk *b, unsigned index, struct error *e
     old = rc == EMU_OK ? malloc(old_size * 8ull + 8) : NULL;
     if (rc == EMU_OK && !old)
         rc = qcow2_nomem(q, err);
-    if (rc == EMU_OK) {
+    if (rc == EMU_OK && old) {
         memcpy(old, q->l1, old_size * 8ull);
         rc = walk_l1(q, l1, size, WALK_REF, err);
     }
@@ -541,7 +541,7 @@ enum emu_err qcow2_snapshot_delete(struct blk *b, unsigned index, struct error *
     struct qcow2_snapshot *s = rc == EMU_OK ? calloc(n, sizeof(*s)) : NULL;
     if (rc == EMU_OK && !s)
         rc = qcow2_nomem(q, err);
-    if (rc == EMU_OK) {
+    if (rc == EMU_OK && s) {
         memcpy(s, q->snapshot, index * sizeof(*s));
         memcpy(s + index, q->snapshot + index + 1, (n - index - 1) * sizeof(*s));
         rc = switch_directory(q, s, n - 1, err);

@@ -224,7 +224,7 @@ static int commit(struct commit *c)
     if (rc != EMU_OK)
         return img_fail(&err);
     rc = open_down(c, top, &depth, &base, &err);
-    if (rc == EMU_OK)
+    if (rc == EMU_OK && base)
         rc = commit_data(top, base, depth, &c->progress, &err);
     if (rc == EMU_OK && !c->keep && !c->base)
         rc = qcow2_make_empty(top, &err);

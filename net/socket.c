@@ -272,11 +272,11 @@ static enum emu_err dgram_open(struct netdev *nd, struct net_words *w, struct er
 
 static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct error *err)
 {
-    struct link *l;
+    struct link *l = NULL;
     enum emu_err e = new_link(nd, w, &l, err);
     const char *listener = net_word(w, "listen"), *peer = net_word(w, "connect"), *group = net_word(w, "mcast");
     const char *udp = net_word(w, "udp"), *local = net_word(w, "localaddr");
-    if (e)
+    if (e || !l)
         return e;
     if (!!listener + !!peer + !!group + !!udp != 1)
         return error_set(err, EMU_ARG, "-netdev %s: give one of listen=, connect=, mcast=, udp=", l->text);

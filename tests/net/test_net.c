@@ -70,6 +70,7 @@ static int teardown(void **state)
     return 0;
 }
 
+static void add(struct fixture *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void add(struct fixture *f, const char *fmt, ...)
 {
     char spec[400];
