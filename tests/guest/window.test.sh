@@ -97,7 +97,7 @@ xdotool windowfocus "$w"
 sleep 0.5
 
 # The mouse: a click catches it, Ctrl-Alt-G lets it go, and the guest's keys are up afterwards.
-moves() { grep -c 'input: kind 1' input.txt || :; }
+moves() { grep -c 'input: kind 1 ' input.txt || :; }
 xdotool mousemove --window "$w" 300 300
 sleep 0.5
 [ "$(moves)" = 0 ] || die "a mouse that was not caught moved the guest's"
