@@ -16,7 +16,7 @@
     } \
     HANDLER(name##N##_c_##OPERAND) \
     { \
-        uint32_t n = (uint32_t)GPR(REG_ECX) & 31; \
+        uint32_t n = REG32(REG_ECX) & 31; \
         GET(N); \
         PUT(N, f(BYTES_##N, v, n, &FR, &FX)); \
         NEXT; \
@@ -57,7 +57,7 @@ fast_handler *const fast_shift_table[8][3][2][4] = {
     } \
     HANDLER(name##N##_c) \
     { \
-        uint32_t n = (uint32_t)GPR(REG_ECX) & 31; \
+        uint32_t n = REG32(REG_ECX) & 31; \
         if (n) \
             set##N(c, i->d, alu_##name(BYTES_##N, reg##N(c, i->d), reg##N(c, i->s), n, &FR, &FX)); \
         NEXT; \
@@ -289,10 +289,10 @@ INLINE void multiply_signed(struct cpu *c, unsigned size, uint32_t a, uint32_t b
 INLINE uint64_t dividend(struct cpu *c, unsigned size)
 {
     if (size == 1)
-        return (uint16_t)GPR(REG_EAX);
+        return (uint16_t)REG32(REG_EAX);
     if (size == 2)
-        return (uint64_t)(uint16_t)GPR(REG_EDX) << 16 | (uint16_t)GPR(REG_EAX);
-    return GPR(REG_EDX) << 32 | GPR(REG_EAX);
+        return (uint64_t)(uint16_t)REG32(REG_EDX) << 16 | (uint16_t)REG32(REG_EAX);
+    return (uint64_t)REG32(REG_EDX) << 32 | REG32(REG_EAX);
 }
 INLINE void write_quotient(struct cpu *c, unsigned size, uint32_t quotient, uint32_t rest)
 {

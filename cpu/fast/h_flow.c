@@ -47,7 +47,7 @@ HANDLER(far_any)
 /* CALL. Near the charge is signed: the target may lie within a run. */
 #define CALL_CHARGE (int16_t)i->b
 #define PUSH_RETURN_FLAT(next) \
-    uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = (uint32_t)GPR(REG_ESP) - 4; \
+    uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = REG32(REG_ESP) - 4; \
     uint8_t *top_; \
     if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
         SLOW; \
@@ -72,7 +72,7 @@ HANDLER(call_far_flat)
 INLINE bool push_return(struct cpu *c, const uint64_t *tl, uint32_t off, unsigned size, struct slot *next)
 {
     struct fast *f = c->fast;
-    uint32_t eip = eip_at(f, PAGE_BASE, off), sp = ((uint32_t)GPR(REG_ESP) - size) & f->sp_mask;
+    uint32_t eip = eip_at(f, PAGE_BASE, off), sp = (REG32(REG_ESP) - size) & f->sp_mask;
     uint64_t mask = f->sp_mask;
     uint8_t *p;
     if (UNLIKELY(!fast_segment(c, tl, SEG_SS, sp, size, true, &p)))
@@ -81,7 +81,7 @@ INLINE bool push_return(struct cpu *c, const uint64_t *tl, uint32_t off, unsigne
         store16(p, eip);
     else
         store32(p, eip);
-    GPR(REG_ESP) = (GPR(REG_ESP) & ~mask) | sp;
+    GPR(REG_ESP) = (REG32(REG_ESP) & ~mask) | sp;
     return_push(f, lin_of(f, size == 2 ? eip & 0xffff : eip), next);
     return true;
 }
@@ -105,7 +105,7 @@ HANDLER(call_far_any)
 /* RET; a = bytes to release, x = operand size */
 HANDLER(ret_flat)
 {
-    uint32_t esp = (uint32_t)GPR(REG_ESP);
+    uint32_t esp = REG32(REG_ESP);
     uint8_t *p;
     if (UNLIKELY(!fast_host(TL, esp, 4, &p)))
         SLOW;
@@ -118,14 +118,14 @@ HANDLER(ret_any)
 {
     const struct fast *f = c->fast;
     uint64_t mask = f->sp_mask;
-    uint32_t sp = (uint32_t)GPR(REG_ESP) & f->sp_mask;
+    uint32_t sp = REG32(REG_ESP) & f->sp_mask;
     uint8_t *p;
     if (UNLIKELY(!fast_segment(c, TL, SEG_SS, sp, i->x, false, &p)))
         SLOW;
     uint32_t eip = i->x == 2 ? load16(p) : load32(p);
     if (UNLIKELY(eip > f->cs_limit))
         SLOW;
-    GPR(REG_ESP) = (GPR(REG_ESP) & ~mask) | ((sp + i->x + i->a) & mask);
+    GPR(REG_ESP) = (REG32(REG_ESP) & ~mask) | ((sp + i->x + i->a) & mask);
     JUMP_RETURN(lin_of(f, eip), (int32_t)i->b);
 }
 
@@ -134,8 +134,8 @@ HANDLER(ret_any)
     HANDLER(name) \
     { \
         uint64_t mask = i->mask; \
-        uint32_t count = ((uint32_t)GPR(REG_ECX) - 1) & i->mask; \
-        GPR(REG_ECX) = (GPR(REG_ECX) & ~mask) | count; \
+        uint32_t count = (REG32(REG_ECX) - 1) & i->mask; \
+        GPR(REG_ECX) = (REG32(REG_ECX) & ~mask) | count; \
         if (count != 0 && (condition)) \
             JUMP_NEAR((int32_t)i->b); \
         NEXT; \
@@ -146,7 +146,7 @@ LOOP(loopnz, !fl_zf(FR))
 
 HANDLER(jcxz)
 {
-    if (((uint32_t)GPR(REG_ECX) & i->mask) == 0)
+    if ((REG32(REG_ECX) & i->mask) == 0)
         JUMP_NEAR((int32_t)i->b);
     NEXT;
 }

@@ -161,7 +161,7 @@ fast_handler *const fast_setcc_table[4] = FORMS1(setcc);
 /* The stack, flat: SS base 0, limit 4G, 32 bits. */
 #define PUSH_FLAT(value) \
     do { \
-        uint32_t v_ = (value), esp_ = (uint32_t)GPR(REG_ESP) - 4; \
+        uint32_t v_ = (value), esp_ = REG32(REG_ESP) - 4; \
         uint8_t *top_; \
         if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
             SLOW; \
@@ -184,7 +184,7 @@ PUSH_MEMORY_FLAT(2)
 
 HANDLER(pop_r_flat)
 {
-    uint32_t esp = (uint32_t)GPR(REG_ESP);
+    uint32_t esp = REG32(REG_ESP);
     uint8_t *p;
     if (UNLIKELY(!fast_host(TL, esp, 4, &p)))
         SLOW;
@@ -195,7 +195,7 @@ HANDLER(pop_r_flat)
 
 HANDLER(leave_flat)
 {
-    uint32_t ebp = (uint32_t)GPR(REG_EBP);
+    uint32_t ebp = REG32(REG_EBP);
     uint8_t *p;
     if (UNLIKELY(!fast_host(TL, ebp, 4, &p)))
         SLOW;
@@ -208,12 +208,12 @@ HANDLER(leave_flat)
 INLINE void set_sp(struct cpu *c, uint32_t sp)
 {
     uint64_t mask = c->fast->sp_mask;
-    GPR(REG_ESP) = (GPR(REG_ESP) & ~mask) | (sp & mask);
+    GPR(REG_ESP) = (REG32(REG_ESP) & ~mask) | (sp & mask);
 }
 
 #define PUSH_ANY(value, size) \
     do { \
-        uint32_t v_ = (value), sp_ = ((uint32_t)GPR(REG_ESP) - (size)) & c->fast->sp_mask; \
+        uint32_t v_ = (value), sp_ = (REG32(REG_ESP) - (size)) & c->fast->sp_mask; \
         uint8_t *top_; \
         if (UNLIKELY(!fast_segment(c, TL, SEG_SS, sp_, (size), true, &top_))) \
             SLOW; \
@@ -244,7 +244,7 @@ INLINE bool top_of_stack(struct cpu *c, const uint64_t *tl, uint32_t sp, unsigne
 
 HANDLER(pop_r_any)
 {
-    uint32_t v, sp = (uint32_t)GPR(REG_ESP) & c->fast->sp_mask;
+    uint32_t v, sp = REG32(REG_ESP) & c->fast->sp_mask;
     if (UNLIKELY(!top_of_stack(c, TL, sp, i->x, &v)))
         SLOW;
     set_sp(c, sp + i->x);
@@ -257,7 +257,7 @@ HANDLER(pop_r_any)
 
 HANDLER(leave_any)
 {
-    uint32_t v, bp = (uint32_t)GPR(REG_EBP) & c->fast->sp_mask;
+    uint32_t v, bp = REG32(REG_EBP) & c->fast->sp_mask;
     if (UNLIKELY(!top_of_stack(c, TL, bp, i->x, &v)))
         SLOW;
     set_sp(c, bp + i->x);
@@ -277,22 +277,22 @@ fast_handler *const fast_stack_table[2][P_COUNT] = {
 HANDLER(nop) { NEXT; }
 HANDLER(cbw)
 {
-    set16(c, GPR_OFFSET(REG_EAX), alu_sext(1, (uint8_t)GPR(REG_EAX)));
+    set16(c, GPR_OFFSET(REG_EAX), alu_sext(1, (uint8_t)REG32(REG_EAX)));
     NEXT;
 }
 HANDLER(cwde)
 {
-    GPR(REG_EAX) = alu_sext(2, (uint16_t)GPR(REG_EAX));
+    GPR(REG_EAX) = alu_sext(2, (uint16_t)REG32(REG_EAX));
     NEXT;
 }
 HANDLER(cwd)
 {
-    set16(c, GPR_OFFSET(REG_EDX), 0u - alu_msb(2, (uint16_t)GPR(REG_EAX)));
+    set16(c, GPR_OFFSET(REG_EDX), 0u - alu_msb(2, (uint16_t)REG32(REG_EAX)));
     NEXT;
 }
 HANDLER(cdq)
 {
-    GPR(REG_EDX) = (uint32_t)(0u - alu_msb(4, (uint32_t)GPR(REG_EAX)));
+    GPR(REG_EDX) = (uint32_t)(0u - alu_msb(4, REG32(REG_EAX)));
     NEXT;
 }
 HANDLER(clc)

@@ -14,24 +14,25 @@ INLINE uint32_t string_step(const struct cpu *c, unsigned size)
 INLINE void string_move(struct cpu *c, const struct slot *i, unsigned reg, uint32_t step)
 {
     uint64_t mask = i->mask;
-    GPR(reg) = (GPR(reg) & ~mask) | ((GPR(reg) + step) & mask);
+    uint64_t old = REG32(reg);
+    GPR(reg) = (old & ~mask) | ((old + step) & mask);
 }
 
 INLINE uint32_t string_ea(struct cpu *c, const struct slot *i, unsigned reg)
 {
-    return (uint32_t)GPR(reg) & i->mask;
+    return REG32(reg) & i->mask;
 }
 
 /* Host addresses of the operands at [SI] and ES:[DI]; false: slow. */
 INLINE bool source_flat(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
 {
     (void)i;
-    return fast_host(tl, (uint32_t)GPR(REG_ESI), size, p);
+    return fast_host(tl, REG32(REG_ESI), size, p);
 }
 INLINE bool target_flat(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, bool write, uint8_t **p)
 {
     (void)i;
-    return fast_host(tl + (write ? MMU_PAGES : 0), (uint32_t)GPR(REG_EDI), size, p);
+    return fast_host(tl + (write ? MMU_PAGES : 0), REG32(REG_EDI), size, p);
 }
 INLINE bool source_any(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
 {
