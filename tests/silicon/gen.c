@@ -735,11 +735,23 @@ static void put_noise(struct maker *m)
         put(m, rnd(m), 1);
 }
 
+/* Only the rows asked for, or x87 where there are none. */
+static void put_named(struct maker *m)
+{
+    uint32_t n = m->g->nint + m->g->nsimd, k = below(m, n + !n);
+    if (n == 0)
+        put_x87(m);
+    else
+        put_row(m, k < m->g->nint ? &m->g->integer[k] : &m->g->simd[k - m->g->nint]);
+}
+
 static void put_instruction(struct maker *m)
 {
     uint32_t kind = below(m, 100);
     put_size(m, false, false);
-    if (kind < 22)
+    if (m->g->name)
+        put_named(m);
+    else if (kind < 22)
         put_x87(m);
     else if (kind < (m->g->sse ? 50u : 34u) && m->g->nsimd)
         put_row(m, &m->g->simd[below(m, m->g->nsimd)]);
@@ -844,7 +856,7 @@ static bool is_out_of_reach(const struct optable_entry *e)
 {
     switch (e->op) {
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: case OP_RDTSC: case OP_RDPMC: case OP_CPUID:
-    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC: case OP_INT1:
+    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC:
         return true;
     default: return false;
     }
@@ -858,6 +870,8 @@ static bool is_announced(const struct optable_entry *e, const struct cpu_model *
 
 static void add_form(struct gen *g, const struct optable_entry *e, unsigned opcode)
 {
+    if (g->name && strcmp(e->mnemonic, g->name) != 0)
+        return;
     bool simd = e->op == OP_MMX || (e->feature & (FEAT_SSE | FEAT_SSE2));
     struct gen_form f = {e, (uint16_t)opcode};
     if (simd && g->nsimd < ARRAY_LEN(g->simd))
@@ -866,9 +880,10 @@ static void add_form(struct gen *g, const struct optable_entry *e, unsigned opco
         g->integer[g->nint++] = f;
 }
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt)
+void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bool low, bool ldt)
 {
     memset(g, 0, sizeof(*g));
+    g->name = name;
     g->low = low;
     g->ldt = ldt;
     g->sse = (model->features & FEAT_SSE) != 0;

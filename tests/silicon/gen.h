@@ -21,9 +21,10 @@ struct gen {
     struct gen_form integer[1024], simd[1024];
     unsigned nint, nsimd;
     bool sse;
+    const char *name; /* only rows of this mnemonic, or NULL */
 };
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt);
+void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bool low, bool ldt);
 void gen_image(uint64_t seed, uint8_t *image);                        /* WORK_SIZE bytes */
 void gen_case(const struct gen *g, uint64_t seed, unsigned index, struct silicon_case *out);
 

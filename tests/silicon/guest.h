@@ -22,6 +22,11 @@ struct guest_verdict {
     bool memory_ignored;    /* what a faulting instruction has written of its many words is not defined */
     bool address_ignored;   /* of a page fault: which of several words is found missing */
     uint16_t status_ignored; /* bits of the x87 status word */
+    bool null_selector; /* DS, ES, FS or GS held a null selector with an RPL, which an interrupt's return makes 0 */
+    bool eip_ignored;       /* of the exception */
+    bool registers_ignored; /* all but ESP: which a faulting POPA has loaded is not defined */
+    bool mmx_ignored;       /* whether the x87's tags and TOP have become MMX's */
+    uint32_t xmm_near;      /* approximate lanes: 4 bits of each XMM register */
     bool x87_near; /* registers within some units in the last place */
 };
 

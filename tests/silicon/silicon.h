@@ -8,6 +8,7 @@
 
 struct silicon_options {
     const char *model;  /* as -cpu */
+    const char *mnemonic; /* only this one, "x87" for all of the x87, or NULL */
     const char *helper; /* path of the helper program */
     uint64_t seed;      /* of the first batch; the next has seed + 1 */
     uint64_t cases;
@@ -20,6 +21,7 @@ struct silicon_options {
 
 struct silicon_totals {
     uint64_t compared, skipped, differences, faults, insns;
+    uint64_t again; /* runs repeated because of an interrupt of the host */
 };
 
 /* NULL: done, see totals; else why nothing could be compared. */

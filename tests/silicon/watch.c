@@ -165,14 +165,6 @@ static bool readable(const struct watch *w, unsigned seg, uint32_t offset, unsig
     return (s->selector & ~3) != 0 && aligned && seg_limit_ok(s, offset, len) && work_offset(addr, len, &at);
 }
 
-static bool compares_missing(const struct watch *w)
-{
-    const struct insn *i = &w->insn;
-    uint32_t mask = i->asize == 2 ? 0xffff : 0xffffffffu;
-    return !readable(w, i->seg, w->c->st.gpr[REG_ESI] & mask, i->size) ||
-           !readable(w, SEG_ES, w->c->st.gpr[REG_EDI] & mask, i->size);
-}
-
 static bool stack_missing(const struct watch *w, unsigned words, uint32_t offset)
 {
     uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + offset, mask = stack32(w->c) ? 0xffffffffu : 0xffff;
@@ -236,6 +228,12 @@ static bool is_half_aligned(const struct watch *w)
     return wide && i->modrm < 0xc0 && (operand_address(w) & 15) == 8;
 }
 
+/* Enters MMX state on Intel's processors only. */
+static bool is_cvtpi2ps_of_memory(const struct insn *i)
+{
+    return i->opcode == 0x0f2a && !i->rep && !(i->flags & INSN_OSIZE) && i->modrm < 0xc0;
+}
+
 static bool may_enter_mmx(const struct insn *i)
 {
     return (i->opcode == 0x0f2a || i->opcode == 0x0f2c || i->opcode == 0x0f2d) && !i->rep;
@@ -244,12 +242,10 @@ static bool may_enter_mmx(const struct insn *i)
 static const char *refuse_sse(const struct watch *w)
 {
     const struct insn *i = &w->insn;
-    if (i->opcode == 0x0f52 || i->opcode == 0x0f53)
-        return "RCPPS, RSQRTPS: own tables";
-    if (i->opcode == 0x0f2a && !i->rep && !(i->flags & INSN_OSIZE) && i->modrm < 0xc0)
-        return "CVTPI2PS from memory: whether the x87 is entered";
-    if (may_enter_mmx(i) && (~w->c->st.mxcsr & 0x1f80))
-        return "CVTPI2PS, CVTPS2PI, ... with an exception: whether the x87 is entered";
+    if (w->v->xmm_near)
+        return "SSE after an approximate result";
+    if (is_cvtpi2ps_of_memory(i) && (w->c->st.x87.status & FPU_ES))
+        return "CVTPI2PS from memory with an x87 exception pending: whether the x87 is entered";
     if (i->opcode == 0x0ff7 && masked_store_faults(w))
         return "MASKMOVQ, MASKMOVDQU: which bytes are looked at";
     if ((w->c->st.eflags & FLAG_AC) && is_half_aligned(w))
@@ -291,10 +287,7 @@ static const char *refuse_system(const struct watch *w)
         if (w->c->st.seg[SEG_CS].limit != 0xffffffffu && push_faults(w))
             return "CALL beyond the limit without a stack: which fault";
         return NULL;
-    case OP_INT1: return "INT1: hypervisors report another EIP";
-    case OP_CMPS: return compares_missing(w) ? "CMPS: which operand is found missing" : NULL;
     case OP_LOOPZ: case OP_LOOPNZ: return i->rep ? "REP LOOPcc: AMD lets the prefix choose the condition" : NULL;
-    case OP_POPA: return stack_missing(w, 8, 0) ? "POPA: which registers have been loaded" : NULL;
     case OP_RETF: return outer_stack_missing(w) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
     case OP_IRET:
         if (w->c->st.eflags & FLAG_NT)
@@ -411,7 +404,7 @@ static const char *watch_esc(struct watch *w)
     if (i->modrm >= 0xc0) {
         const struct fpu_op *op = fpu_find_register_op(w->c, i);
         if (op->kind == FPU_ILLEGAL)
-            return "undocumented x87 opcode";
+            return NULL;
         if (i->opcode == 0xdf && i->modrm == 0xe0 && w->v->status_ignored)
             return "undefined status is read";
         if (is_near_op(i))
@@ -423,7 +416,7 @@ static const char *watch_esc(struct watch *w)
         return NULL;
     }
     if (fpu_find_memory_op(i)->kind == FPU_ILLEGAL)
-        return "undocumented x87 opcode"; /* FISTTP by now */
+        return reg == 1 && i->opcode != 0xd9 ? "FISTTP, which came later" : NULL;
     bool environment = (i->opcode == 0xd9 || i->opcode == 0xdd) && reg == 6;
     if ((environment || (i->opcode == 0xdd && reg == 7)) && w->v->status_ignored)
         return "undefined status is read";
@@ -494,6 +487,12 @@ static bool is_exit_jump(const struct watch *w)
     return w->insn.op == OP_JMP && (uint32_t)(w->c->st.eip + w->insn.len + w->insn.imm) == AT_EXIT;
 }
 
+static bool uses_x87(const struct insn *i)
+{
+    return i->op == OP_ESC || i->op == OP_WAIT || i->op == OP_MMX || i->op == OP_SSE || i->op == OP_FXSAVE ||
+           i->op == OP_FXRSTOR;
+}
+
 void watch_before(struct watch *w)
 {
     struct cpu *c = w->c;
@@ -517,6 +516,10 @@ void watch_before(struct watch *w)
         w->v->skip = "x87 environment before the end";
     if (!w->v->skip && w->insn.op == OP_ESC)
         w->v->skip = watch_esc(w);
+    if (!w->v->skip && w->v->mmx_ignored && uses_x87(&w->insn))
+        w->v->skip = "x87 after CVTPI2PS from memory: whether it has been entered";
+    if (!w->v->skip && w->v->xmm_near && w->insn.op == OP_FXSAVE)
+        w->v->skip = "SSE after an approximate result";
     if (!w->v->skip && w->v->x87_near && (w->insn.op == OP_WAIT || w->insn.op == OP_MMX || w->insn.op == OP_SSE))
         w->v->skip = "x87 after an approximate result";
     if (!w->v->skip && w->insn.op == OP_FXSAVE)
@@ -558,12 +561,37 @@ static const char *odd_segments(const struct cpu *c)
     return NULL;
 }
 
+static bool has_null_selector(const struct cpu *c)
+{
+    for (unsigned s = 0; s < 6; s++)
+        if (c->st.seg[s].selector - 1u < 3)
+            return true;
+    return false;
+}
+
 /* Processors go on with what they have fetched. */
 static bool rep_overwrote_itself(const struct watch *w)
 {
     uint8_t now[sizeof(w->bytes)];
     return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->at, now, w->nbytes) &&
            memcmp(now, w->bytes, w->nbytes) != 0;
+}
+
+/* RCPPS, RSQRTPS and their scalar forms: every maker has tables of its own. */
+static uint32_t approximate_lanes(const struct insn *i)
+{
+    if (i->op != OP_SSE || (i->opcode != 0x0f52 && i->opcode != 0x0f53))
+        return 0;
+    return (i->rep ? 1u : 15u) << 4 * (i->dst & 7);
+}
+
+static void after_sse(struct watch *w, unsigned vector)
+{
+    const struct insn *i = &w->insn;
+    if (vector == VECTOR_NONE)
+        w->v->xmm_near |= approximate_lanes(i);
+    if ((vector == VEC_XM && may_enter_mmx(i)) || (vector == VECTOR_NONE && is_cvtpi2ps_of_memory(i)))
+        w->v->mmx_ignored = true;
 }
 
 void watch_after(struct watch *w)
@@ -575,9 +603,14 @@ void watch_after(struct watch *w)
         return;
     if (vector == VEC_DB) /* instead of the instruction; Intel sets RF between the rounds of a REP, AMD does not */
         w->v->flags_ignored |= FLAG_RF;
+    w->v->null_selector |= has_null_selector(c);
     if (!faulted || vector == VEC_BP || vector == VEC_OF)
         w->v->flags_ignored = (w->v->flags_ignored & ~w->flags_written) | w->flags_undefined;
+    if (w->insn.op == OP_SSE)
+        after_sse(w, vector);
     if (faulted) {
+        w->v->eip_ignored = w->insn.op == OP_INT1;
+        w->v->registers_ignored = w->insn.op == OP_POPA;
         w->v->memory_ignored = writes_much(&w->insn);
         w->v->address_ignored = has_many_words(&w->insn);
         return;
