@@ -368,7 +368,7 @@ static void setup_register(struct maker *m, const struct optable_entry *e, unsig
 
 /* One instruction of the table */
 
-static unsigned operand_bytes(const struct maker *m, unsigned spec)
+unsigned gen_operand_bytes(unsigned spec, unsigned word)
 {
     switch (spec_type(spec)) {
     case OPT_b: return 1;
@@ -377,9 +377,9 @@ static unsigned operand_bytes(const struct maker *m, unsigned spec)
     case OPT_q: case OPT_sd: return 8;
     case OPT_o: return 16;
     case OPT_NONE: return 512; /* FXSAVE, or only an address */
-    case OPT_p: case OPT_s: return word_size(m) + 2;
-    case OPT_a: return 2 * word_size(m);
-    default: return word_size(m);
+    case OPT_p: case OPT_s: return word + 2;
+    case OPT_a: return 2 * word;
+    default: return word;
     }
 }
 
@@ -416,6 +416,18 @@ static void put_size(struct maker *m, bool osize, bool asize)
     m->osize16 = m->code16 != osize;
     m->asize16 = m->code16 != asize;
     m->override = -1;
+}
+
+/* A segment override in so many percent. */
+static void put_override(struct maker *m, uint32_t p)
+{
+    static const uint8_t prefix[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+    static const uint8_t segment[] = {SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
+    unsigned k = below(m, ARRAY_LEN(prefix));
+    if (!percent(m, p))
+        return;
+    put(m, prefix[k], 1);
+    m->override = segment[k];
 }
 
 static void put_prefixes(struct maker *m, const struct optable_entry *e, bool memory, bool *rep)
@@ -480,7 +492,7 @@ static void put_row(struct maker *m, const struct gen_form *f)
     if (e->op == OP_MOVTOSEG || e->op == OP_MOVFROMSEG)
         reg = percent(m, 95) ? below(m, 6) : reg;
     if (e->modrm && memory) {
-        uint32_t at = address(m, operand_bytes(m, spec));
+        uint32_t at = address(m, gen_operand_bytes(spec, word_size(m)));
         bool bit = e->op >= OP_BT && e->op <= OP_BTC && spec_kind(e->spec[1]) == OPK_G;
         if (bit && percent(m, 80))
             pin(m, reg, (uint32_t)(int32_t)(int16_t)value(m) >> below(m, 16));
@@ -559,7 +571,7 @@ static void patch_bcd(struct maker *m, uint32_t at)
 }
 
 /* The operand of an ESC opcode: its size, and something of its type there. */
-static unsigned x87_operand(unsigned opcode, unsigned reg, bool small)
+unsigned gen_x87_bytes(unsigned opcode, unsigned reg, bool small)
 {
     switch (opcode) {
     case 0xd9: return reg == 4 || reg == 6 ? (small ? 14 : 28) : reg == 5 || reg == 7 ? 2 : 4;
@@ -574,7 +586,7 @@ static unsigned x87_operand(unsigned opcode, unsigned reg, bool small)
 
 static void patch_x87(struct maker *m, unsigned opcode, unsigned reg, uint32_t at)
 {
-    unsigned size = x87_operand(opcode, reg, m->osize16);
+    unsigned size = gen_x87_bytes(opcode, reg, m->osize16);
     uint64_t mant;
     uint16_t se;
     if (opcode == 0xdf && reg == 4) {
@@ -610,16 +622,19 @@ static void put_x87(struct maker *m)
     bool memory = percent(m, 45), environment = (opcode == 0xd9 || opcode == 0xdd) && (reg == 4 || reg == 6);
     if (environment && percent(m, 60))
         memory = false;
+    put_override(m, 8);
     if (asize)
         put(m, 0x67, 1);
     if (osize)
         put(m, 0x66, 1);
+    if (percent(m, 1))
+        put(m, 0xf0, 1);
     put(m, opcode, 1);
     if (!memory) {
         put(m, 0xc0 | below(m, 64), 1);
         return;
     }
-    uint32_t at = address(m, x87_operand(opcode, reg, m->osize16));
+    uint32_t at = address(m, gen_x87_bytes(opcode, reg, m->osize16));
     put_memory(m, reg, at);
     patch_x87(m, opcode, reg, at);
 }

@@ -28,4 +28,8 @@ void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bo
 void gen_image(uint64_t seed, uint8_t *image);                        /* WORK_SIZE bytes */
 void gen_case(const struct gen *g, uint64_t seed, unsigned index, struct silicon_case *out);
 
+/* Bytes of a memory operand; `word`: the operand size. */
+unsigned gen_operand_bytes(unsigned spec, unsigned word);
+unsigned gen_x87_bytes(unsigned opcode, unsigned reg, bool small); /* small: 16-bit operand size */
+
 #endif

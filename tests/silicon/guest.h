@@ -13,6 +13,7 @@
 enum { GUEST_SYSTEM_SIZE = 4 * PAGE, GUEST_HANDLERS = 3 * PAGE /* 16 bytes per vector */ };
 
 struct guest;
+struct watch;
 
 /* What running a case told about it, beside the result. */
 struct guest_verdict {
@@ -32,7 +33,8 @@ struct guest_verdict {
 
 struct guest *guest_new(const char *model, enum cpu_core core, bool low, bool ldt, const uint8_t *base);
 void guest_free(struct guest *g);
-const struct cpu_model *guest_model(const struct guest *g);
+const struct cpu *guest_cpu(const struct guest *g);
+const struct watch *guest_watch(const struct guest *g);
 
 /* A new base image; kept by reference. */
 void guest_set_base(struct guest *g, const uint8_t *base);

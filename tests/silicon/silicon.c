@@ -7,6 +7,7 @@
 #include "cpu/disasm.h"
 #include "cpu/exec.h"
 #include "cpu/fpu.h"
+#include "tests/silicon/cover.h"
 #include "tests/silicon/gen.h"
 #include "tests/silicon/guest.h"
 #include "tests/silicon/native.h"
@@ -33,6 +34,7 @@ struct runner {
     struct native native;
     struct guest *guest, *fast;
     struct gen gen;
+    struct cover *cover;
     struct batch batch[2];
     unsigned printed;
     struct { const char *why; uint64_t n; } reason[REASONS];
@@ -295,6 +297,8 @@ static void add_case(struct runner *r, struct batch *b, unsigned index)
         return;
     }
     r->totals->insns += i->verdict.insns;
+    if (r->cover)
+        cover_case(r->cover, guest_watch(r->guest));
     if (r->fast) {
         guest_run_free(r->fast, in, &i->fast);
         guest_hash(r->fast, in, &i->fast);
@@ -427,11 +431,15 @@ const char *silicon_run(const struct silicon_options *o, FILE *to, struct silico
     r->guest = guest_new(o->model, CORE_REFERENCE, r->native.low, r->native.ldt, r->batch[0].buffer->base);
     if (o->fast)
         r->fast = guest_new(o->model, CORE_FAST, r->native.low, r->native.ldt, r->batch[0].buffer->base);
-    gen_init(&r->gen, guest_model(r->guest), o->mnemonic, r->native.low, r->native.ldt);
+    gen_init(&r->gen, &guest_cpu(r->guest)->model, o->mnemonic, r->native.low, r->native.ldt);
+    r->cover = o->cover ? cover_new(&r->gen, guest_cpu(r->guest)) : NULL;
     if (!run_batches(r))
         why = "the helper died";
     if (o->statistics)
         print_statistics(r);
+    if (r->cover)
+        cover_print(r->cover, to);
+    cover_free(r->cover);
     guest_free(r->guest);
     if (r->fast)
         guest_free(r->fast);

@@ -16,6 +16,7 @@ struct silicon_options {
     bool fast;          /* compare the fast tier too */
     unsigned max_prints; /* differences shown in full */
     bool brief;         /* one line per difference instead */
+    bool cover;         /* which forms were reached, and how */
     bool statistics;    /* what was skipped and why */
 };
 

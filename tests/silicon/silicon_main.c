@@ -8,12 +8,13 @@
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: silicon [-n CASES] [-s SEED] [-i INDEX] [-m MODEL] [-o MNEMONIC] [-f] [-p DIFFERENCES] [-b] [-v]\n"
+    fprintf(stderr, "usage: silicon [-n CASES] [-s SEED] [-i INDEX] [-m MODEL] [-o MNEMONIC] [-f] [-p DIFFERENCES] [-b] [-c] [-v]\n"
                     "  -i  only this case of the seed, printed in full\n"
                     "  -o  only this mnemonic; x87: all of the x87\n"
                     "  -f  the fast tier as well\n"
                     "  -p  how many differences to print (5)\n"
                     "  -b  one line per difference\n"
+                    "  -c  which forms and addressing modes were reached\n"
                     "  -v  what was skipped, which exceptions there were\n");
     return 2;
 }
@@ -21,7 +22,7 @@ static int usage(void)
 static bool parse(int argc, char **argv, struct silicon_options *o)
 {
     int c;
-    while ((c = getopt(argc, argv, "n:s:i:m:o:fp:bv")) != -1) {
+    while ((c = getopt(argc, argv, "n:s:i:m:o:fp:bcv")) != -1) {
         switch (c) {
         case 'n': o->cases = strtoull(optarg, NULL, 0); break;
         case 's': o->seed = strtoull(optarg, NULL, 0); break;
@@ -31,6 +32,7 @@ static bool parse(int argc, char **argv, struct silicon_options *o)
         case 'f': o->fast = true; break;
         case 'p': o->max_prints = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'b': o->brief = true; break;
+        case 'c': o->cover = true; break;
         case 'v': o->statistics = true; break;
         default: return false;
         }

@@ -34,6 +34,7 @@ void watch_begin(struct watch *w, struct silicon_case *in, struct guest_verdict 
     w->in = in;
     w->v = v;
     w->env_stored = false;
+    w->nsteps = 0;
     in->nmask = 0;
 }
 
@@ -493,6 +494,31 @@ static bool uses_x87(const struct insn *i)
            i->op == OP_FXRSTOR;
 }
 
+/* Of what ModRM, a string instruction or an offset names; a bit test's register reaches beyond that. */
+static uint32_t accessed_address(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    const struct cpu_state *st = &w->c->st;
+    uint32_t mask = i->asize == 2 ? 0xffff : 0xffffffffu, bit = (uint32_t)st->gpr[i->src & 7];
+    switch (i->op) {
+    case OP_MOVS: case OP_CMPS: case OP_STOS: case OP_SCAS:
+        return (uint32_t)st->seg[SEG_ES].base + ((uint32_t)st->gpr[REG_EDI] & mask);
+    case OP_LODS: return (uint32_t)st->seg[i->seg].base + ((uint32_t)st->gpr[REG_ESI] & mask);
+    case OP_BT: case OP_BTS: case OP_BTR: case OP_BTC:
+        if (i->form == FORM_MR)
+            return operand_address(w) + (uint32_t)((i->size == 2 ? (int16_t)bit : (int32_t)bit) >> (i->size == 2 ? 4 : 5)) *
+                                            i->size;
+        return operand_address(w);
+    default: return operand_address(w);
+    }
+}
+
+static void note_step(struct watch *w)
+{
+    if (w->nsteps < WATCH_STEPS)
+        w->step[w->nsteps++] = (struct watch_step){w->insn, accessed_address(w), VECTOR_NONE};
+}
+
 void watch_before(struct watch *w)
 {
     struct cpu *c = w->c;
@@ -505,6 +531,7 @@ void watch_before(struct watch *w)
     if (!fetch(w))
         return;
     w->v->insns++;
+    note_step(w);
     const struct optable_entry *e =
         optable_lookup(w->insn.opcode, w->insn.modrm, optable_prefix(&w->insn), c->model.level, c->model.features);
     w->v->skip = refuse_system(w);
@@ -601,6 +628,8 @@ void watch_after(struct watch *w)
     unsigned vector = faulted ? (unsigned)(c->st.eip - GUEST_SYSTEM - GUEST_HANDLERS) / 16 : VECTOR_NONE;
     if (!w->have_insn)
         return;
+    if (w->v->insns <= WATCH_STEPS)
+        w->step[w->nsteps - 1].vector = (uint8_t)vector;
     if (vector == VEC_DB) /* instead of the instruction; Intel sets RF between the rounds of a REP, AMD does not */
         w->v->flags_ignored |= FLAG_RF;
     w->v->null_selector |= has_null_selector(c);
