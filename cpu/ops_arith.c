@@ -113,14 +113,14 @@ void op_cmpxchg8b(struct cpu *c, const struct insn *i)
 /* Multiplication */
 
 /* CF = OF = the upper half is significant. Undefined: SF ZF PF are those of the lower half, up to the
- * 286 of the upper half, where AF is mostly CF on the 286. */
+ * 286 of the upper half, and AF is set on the 286. */
 static void multiply_flags(struct cpu *c, unsigned size, uint64_t product, bool overflow)
 {
     bool upper = c->model.level <= CPU_286;
     uint32_t v = (uint32_t)(upper ? product >> 8 * size : product) & alu_mask(size);
     alu_logic(size, v, &c->fr, &c->fx);
     fl_set_cf_of(&c->fr, &c->fx, overflow, overflow);
-    if (c->model.level == CPU_286 && overflow)
+    if (c->model.level == CPU_286)
         c->fx ^= 16;
 }
 
@@ -232,6 +232,16 @@ static void divide_flags(struct cpu *c, unsigned size, uint64_t n, uint32_t d)
     fl_set_cf_of(&c->fr, &c->fx, !alu_msb(size, (uint32_t)(n / d)), fl_of(c->fr, c->fx));
 }
 
+/* The same on the captured 286 where it gives a result (what it pushes with a divide error has no known rule): SF ZF PF of
+ * the remainder, AF set, CF = OF = whether the last step needed no subtraction or had a carry out of its shift; after IDIV
+ * whether the divisor was positive. */
+static void divide_flags_286(struct cpu *c, unsigned size, uint32_t rest, bool carry)
+{
+    alu_logic(size, rest & alu_mask(size), &c->fr, &c->fx);
+    c->fx ^= 16;
+    fl_set_cf_of(&c->fr, &c->fx, carry, carry);
+}
+
 static uint64_t magnitude(int64_t v) { return v < 0 ? 0 - (uint64_t)v : (uint64_t)v; }
 
 /* DIV -- F6-F7 /6. */
@@ -242,6 +252,8 @@ void op_div(struct cpu *c, const struct insn *i)
         divide_flags(c, i->size, n, (uint32_t)d);
     if (d == 0 || n / d > alu_mask(i->size))
         divide_error(c);
+    if (c->model.level == CPU_286)
+        divide_flags_286(c, i->size, (uint32_t)(n % d), !(n / d & 1) || n % d + d > alu_mask(i->size));
     write_quotient(c, i->size, (uint32_t)(n / d), (uint32_t)(n % d));
 }
 
@@ -263,6 +275,8 @@ void op_idiv(struct cpu *c, const struct insn *i)
         q = -q;
     if (c->model.level <= CPU_186)
         fl_set_cf_of(&c->fr, &c->fx, 0, 0);
+    if (c->model.level == CPU_286)
+        divide_flags_286(c, i->size, (uint32_t)(n % d), d > 0);
     write_quotient(c, i->size, (uint32_t)q, (uint32_t)(n % d));
 }
 
@@ -370,6 +384,8 @@ void op_aad(struct cpu *c, const struct insn *i)
     reg_write(c, REG_EAX, 2, r);
     c->fr = fr;
     c->fx = fx;
+    if (c->model.level == CPU_286) /* OF is undefined */
+        fl_set_cf_of(&c->fr, &c->fx, fl_cf(fr), fl_cf(fr));
 }
 
 /* CBW, CWDE -- 98. */
