@@ -737,6 +737,7 @@ static void make_state(struct maker *m)
     m->pinned[REG_ESP] = true;
     c->eflags = (rnd(m) & 0x8d5) | 0x202 | (percent(m, 15) ? 0x400 : 0) | (percent(m, 6) ? 1u << 18 : 0) |
                 (percent(m, 2) ? 1u << 14 : 0) | (percent(m, 10) ? 1u << 21 : 0);
+    c->eflags &= m->g->eflags;
     make_fx(m, c->fx);
     if (m->g->sse)
         make_sse(m, c->fx);
@@ -901,6 +902,7 @@ void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bo
     g->name = name;
     g->low = low;
     g->ldt = ldt;
+    g->eflags = model->level == CPU_386 ? 0xffff : 0xffffffffu; /* AC and ID came with the 486 */
     g->sse = (model->features & FEAT_SSE) != 0;
     for (unsigned n = 0; n < 512; n++) {
         unsigned opcode = n < 256 ? n : 0x0f00 | (n & 0xff);

@@ -21,6 +21,7 @@ struct gen {
     struct gen_form integer[1024], simd[1024];
     unsigned nint, nsimd;
     bool sse;
+    uint32_t eflags; /* bits that the model has */
     const char *name; /* only rows of this mnemonic, or NULL */
 };
 

@@ -202,10 +202,11 @@ static bool outer_stack_missing(const struct watch *w)
     return stack_missing(w, 2, 0) || stack_missing(w, 2, 2 * w->insn.size + w->insn.imm);
 }
 
-static bool sets_misaligned_mode(const struct watch *w, uint32_t at)
+/* MXCSR at `at` of the operand has a bit that the model lacks and the host may have: MM, DAZ. */
+static bool sets_foreign_mxcsr(const struct watch *w, uint32_t at)
 {
-    uint8_t b[4];
-    return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && (b[2] & 2);
+    uint8_t b[4], daz = w->c->model.features & FEAT_SSE2 ? 0 : 0x40;
+    return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && ((b[2] & 2) || (b[0] & daz));
 }
 
 /* All of what MASKMOVQ, MASKMOVDQU may write is there to be written, so that the mask does not matter. */
@@ -271,6 +272,23 @@ static const char *refuse_image(const struct watch *w)
     return is_misaligned_beyond_stack(w) ? "FXSAVE, FXRSTOR misaligned beyond the stack: #GP or #SS" : NULL;
 }
 
+/* POPF or IRET of flags that a 386 does not have. */
+static bool pops_later_flags(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + (i->op == OP_IRET ? 8 : 0);
+    uint8_t b[4];
+    sp &= stack32(w->c) ? 0xffffffffu : 0xffff;
+    return w->c->model.level == CPU_386 && i->size == 4 &&
+           cpu_peek(w->c, (uint32_t)w->c->st.seg[SEG_SS].base + sp, b, sizeof(b)) && (b[2] & (FLAG_AC | FLAG_ID) >> 16);
+}
+
+/* Those that long mode or a 386 lacks. */
+static bool is_own_cr(const struct watch *w, unsigned cr)
+{
+    return cr == 1 || cr > 4 || (cr == 4 && w->c->model.level == CPU_386);
+}
+
 static const char *refuse_system(const struct watch *w)
 {
     const struct insn *i = &w->insn;
@@ -279,6 +297,8 @@ static const char *refuse_system(const struct watch *w)
                i->op == OP_IRET;
     if (far && goes_to_64_bits(w))
         return "64-bit code";
+    if ((i->op == OP_POPF || i->op == OP_IRET) && pops_later_flags(w))
+        return "EFLAGS.AC, ID, which a 386 does not have";
     switch (i->op) {
     case OP_INT: return i->imm == 0x80 ? "system call" : NULL;
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: return "UMIP";
@@ -294,7 +314,8 @@ static const char *refuse_system(const struct watch *w)
         if (w->c->st.eflags & FLAG_NT)
             return "IRET to a task (none in long mode)";
         return stack_missing(w, 5, 0) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
-    case OP_MOVFROMCR: case OP_MOVTOCR: return reg == 1 || reg > 4 ? "CR that not all have" : NULL;
+    case OP_MOVFROMCR: case OP_MOVTOCR: return is_own_cr(w, reg) ? "CR that not all have" : NULL;
+    case OP_MOVTR: return "test registers";
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
@@ -302,8 +323,8 @@ static const char *refuse_system(const struct watch *w)
     case OP_FXRSTOR:
         if (refuse_image(w))
             return refuse_image(w);
-        return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
-    case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
+        return sets_foreign_mxcsr(w, 24) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
+    case OP_LDMXCSR: return sets_foreign_mxcsr(w, 0) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
     case OP_SSE: return refuse_sse(w);
     case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
@@ -405,7 +426,7 @@ static const char *watch_esc(struct watch *w)
     if (i->modrm >= 0xc0) {
         const struct fpu_op *op = fpu_find_register_op(w->c, i);
         if (op->kind == FPU_ILLEGAL)
-            return NULL;
+            return w->c->model.features & FEAT_CMOV ? NULL : "x87 opcode of a later processor";
         if (i->opcode == 0xdf && i->modrm == 0xe0 && w->v->status_ignored)
             return "undefined status is read";
         if (is_near_op(i))
@@ -476,7 +497,7 @@ static bool fetch(struct watch *w)
                           &w->insn) != 0;
     if (!w->have_insn && w->insn.opcode == 0x0fb9)
         w->v->skip = "UD1: whether it has ModRM";
-    else if (!w->have_insn && w->insn.op == OP_UD)
+    else if (!w->have_insn && (w->insn.op == OP_UD || w->insn.opcode == 0x0f24 || w->insn.opcode == 0x0f26))
         w->v->skip = "#UD at the end of the code";
     return w->have_insn;
 }
