@@ -103,7 +103,7 @@ $(BUILD)/sst: tests/cpu/sst_main.c $(BUILD)/obj/tests/lib/sst.o $(BUILD)/libretr
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The host's silicon against ours (docs/SILICON.md); the helper is a 32-bit program of its own.
-SILICON_OBJ := $(patsubst %,$(BUILD)/obj/tests/silicon/%.o,silicon gen guest watch native)
+SILICON_OBJ := $(patsubst %,$(BUILD)/obj/tests/silicon/%.o,silicon gen guest watch cover native)
 SILICON_FLAGS := -DSILICON_HELPER='"$(abspath $(BUILD))/silicon-helper"' -DSILICON_MODEL='"pentium4,+nx"'
 N ?= 1000000
 SEED ?= 0

@@ -113,14 +113,14 @@ void op_cmpxchg8b(struct cpu *c, const struct insn *i)
 /* Multiplication */
 
 /* CF = OF = the upper half is significant. Undefined: SF ZF PF are those of the lower half, up to the
- * 286 of the upper half, where AF is mostly CF on the 286. */
+ * 286 of the upper half, and AF is set on the 286. */
 static void multiply_flags(struct cpu *c, unsigned size, uint64_t product, bool overflow)
 {
     bool upper = c->model.level <= CPU_286;
     uint32_t v = (uint32_t)(upper ? product >> 8 * size : product) & alu_mask(size);
     alu_logic(size, v, &c->fr, &c->fx);
     fl_set_cf_of(&c->fr, &c->fx, overflow, overflow);
-    if (c->model.level == CPU_286 && overflow)
+    if (c->model.level == CPU_286)
         c->fx ^= 16;
 }
 
@@ -153,12 +153,23 @@ void op_mul(struct cpu *c, const struct insn *i)
     multiply_flags(c, i->size, p, (p >> 8 * i->size) != 0);
 }
 
+/* The 8086 adds the lower half's sign to the upper half to see whether that is significant (microcode IMULCOF). */
+static void imul_flags_8086(struct cpu *c, unsigned size, uint64_t product)
+{
+    uint32_t lower = (uint32_t)product & alu_mask(size), upper = (uint32_t)(product >> 8 * size) & alu_mask(size);
+    uint32_t sum = alu_add(size, upper, alu_msb(size, lower), &c->fr, &c->fx);
+    fl_set_cf_of(&c->fr, &c->fx, sum != 0, sum != 0);
+}
+
 /* IMUL r/m -- F6-F7 /5. */
 void op_imul1(struct cpu *c, const struct insn *i)
 {
     int64_t p = signed_value(i->size, reg_read(c, REG_EAX, i->size)) * signed_value(i->size, src_read(c, i));
     write_product(c, i->size, (uint64_t)p);
-    multiply_flags(c, i->size, (uint64_t)p, !fits_signed(i->size, p));
+    if (c->model.level <= CPU_186)
+        imul_flags_8086(c, i->size, (uint64_t)p);
+    else
+        multiply_flags(c, i->size, (uint64_t)p, !fits_signed(i->size, p));
 }
 
 static void imul_to_register(struct cpu *c, const struct insn *i, uint32_t a, uint32_t b)
@@ -203,12 +214,46 @@ static void write_quotient(struct cpu *c, unsigned size, uint32_t quotient, uint
     reg_write(c, size == 1 ? 4u /* AH */ : REG_EDX, size, rest);
 }
 
+/* Flags of a division on the 8086, which makes the quotient bit by bit: those of its last comparison, and CF from its last
+ * rotation, the quotient's upper bit inverted (microcode CORD, as disassembled by A. Jenner). */
+static void divide_flags(struct cpu *c, unsigned size, uint64_t n, uint32_t d)
+{
+    uint32_t rest = (uint32_t)(n >> 8 * size), mask = alu_mask(size);
+    alu_sub(size, rest, d, &c->fr, &c->fx);
+    if (rest >= d)
+        return; /* divide error */
+    for (unsigned k = 8 * size; k-- > 0;) {
+        bool out = alu_msb(size, rest);
+        rest = (rest << 1 | (uint32_t)(n >> k & 1)) & mask;
+        uint32_t less = out ? (rest - d) & mask : alu_sub(size, rest, d, &c->fr, &c->fx);
+        if (out || !fl_cf(c->fr))
+            rest = less;
+    }
+    fl_set_cf_of(&c->fr, &c->fx, !alu_msb(size, (uint32_t)(n / d)), fl_of(c->fr, c->fx));
+}
+
+/* The same on the captured 286 where it gives a result (what it pushes with a divide error has no known rule): SF ZF PF of
+ * the remainder, AF set, CF = OF = whether the last step needed no subtraction or had a carry out of its shift; after IDIV
+ * whether the divisor was positive. */
+static void divide_flags_286(struct cpu *c, unsigned size, uint32_t rest, bool carry)
+{
+    alu_logic(size, rest & alu_mask(size), &c->fr, &c->fx);
+    c->fx ^= 16;
+    fl_set_cf_of(&c->fr, &c->fx, carry, carry);
+}
+
+static uint64_t magnitude(int64_t v) { return v < 0 ? 0 - (uint64_t)v : (uint64_t)v; }
+
 /* DIV -- F6-F7 /6. */
 void op_div(struct cpu *c, const struct insn *i)
 {
     uint64_t n = dividend(c, i->size), d = src_read(c, i);
+    if (c->model.level <= CPU_186)
+        divide_flags(c, i->size, n, (uint32_t)d);
     if (d == 0 || n / d > alu_mask(i->size))
         divide_error(c);
+    if (c->model.level == CPU_286)
+        divide_flags_286(c, i->size, (uint32_t)(n % d), !(n / d & 1) || n % d + d > alu_mask(i->size));
     write_quotient(c, i->size, (uint32_t)(n / d), (uint32_t)(n % d));
 }
 
@@ -218,6 +263,8 @@ void op_idiv(struct cpu *c, const struct insn *i)
     unsigned unused = 64 - 16u * i->size;
     int64_t n = (int64_t)(dividend(c, i->size) << unused) >> unused;
     int64_t d = signed_value(i->size, src_read(c, i));
+    if (c->model.level <= CPU_186)
+        divide_flags(c, i->size, magnitude(n), (uint32_t)magnitude(d));
     if (d == 0 || (n == INT64_MIN && d == -1))
         divide_error(c);
     int64_t q = n / d;
@@ -226,6 +273,10 @@ void op_idiv(struct cpu *c, const struct insn *i)
         divide_error(c);
     if (i->rep && c->model.level <= CPU_186) /* REP flips the microcode's sign flag */
         q = -q;
+    if (c->model.level <= CPU_186)
+        fl_set_cf_of(&c->fr, &c->fx, 0, 0);
+    if (c->model.level == CPU_286)
+        divide_flags_286(c, i->size, (uint32_t)(n % d), d > 0);
     write_quotient(c, i->size, (uint32_t)q, (uint32_t)(n % d));
 }
 
@@ -276,6 +327,13 @@ void op_das(struct cpu *c, const struct insn *i)
     decimal_adjust(c, alu_sub, true);
 }
 
+/* OF of adding 6 to AL (AAA) or subtracting it (AAS); undefined, but so on the captured chips. */
+static uint32_t ascii_overflow(int step, uint32_t before, uint32_t after)
+{
+    uint32_t sign = step > 0 ? ~before & after : before & ~after;
+    return sign & 0x80 ? FLAG_OF : 0;
+}
+
 /* The step of AAA (step 1) and AAS (step -1). Up to the 186 AL and AH are adjusted apart, later
  * chips adjust AX, so that AL carries into AH. */
 static void ascii_adjust(struct cpu *c, int step)
@@ -286,9 +344,8 @@ static void ascii_adjust(struct cpu *c, int step)
         ax = (uint32_t)((int)ax + step * 0x106);
     else if (adjust)
         ax = ((uint32_t)((int)ax + step * 0x100) & 0xff00) | ((uint32_t)((int)ax + step * 6) & 0xff);
-    (void)old;
     reg_write(c, REG_EAX, 2, ax & 0xff0f);
-    set_szp(c, ax & 0xff, adjust ? FLAG_AF | FLAG_CF : 0);
+    set_szp(c, ax & 0xff, (adjust ? FLAG_AF | FLAG_CF : 0) | ascii_overflow(step, old, ax));
 }
 
 /* AAA -- 37. */
@@ -327,6 +384,8 @@ void op_aad(struct cpu *c, const struct insn *i)
     reg_write(c, REG_EAX, 2, r);
     c->fr = fr;
     c->fx = fx;
+    if (c->model.level == CPU_286) /* OF is undefined */
+        fl_set_cf_of(&c->fr, &c->fx, fl_cf(fr), fl_cf(fr));
 }
 
 /* CBW, CWDE -- 98. */

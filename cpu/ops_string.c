@@ -61,11 +61,18 @@ static void lods_element(struct cpu *c, const struct insn *i)
     string_advance(c, i, REG_ESI, 1);
 }
 
-/* On the 286 ES:DI is read first. */
+/* The order shows where both operands fault, and no manual gives it. The 8086 reads DS:SI first, the 286 ES:DI
+ * (captured); Zen 4 as the 286, but REPE CMPSB, which it does in another way, as the 8086 (docs/SILICON.md). */
+static bool reads_destination_first(const struct cpu *c, const struct insn *i)
+{
+    bool repe_cmpsb = i->rep == REP_Z && i->size == 1;
+    return c->model.level == CPU_286 || (c->model.level > CPU_286 && !repe_cmpsb);
+}
+
 static void cmps_element(struct cpu *c, const struct insn *i)
 {
     uint32_t a, b;
-    if (c->model.level == CPU_286) {
+    if (reads_destination_first(c, i)) {
         b = destination(c, i);
         if (string_overruns(c, i, REG_ESI))
             string_advance(c, i, REG_EDI, 1);

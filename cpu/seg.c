@@ -190,7 +190,8 @@ void seg_drop_inner(struct cpu *c)
     static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
     for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
         const struct cpu_seg *s = &c->st.seg[data[i]];
-        if (attr_present(s->attr) && !attr_conforming(s->attr) && attr_dpl(s->attr) < c->st.cpl)
+        bool null = !attr_present(s->attr), inner = !attr_conforming(s->attr) && attr_dpl(s->attr) < c->st.cpl;
+        if (null || inner) /* a null selector loses its RPL (SDM 2B RET, operation) */
             seg_set_null(c, data[i], 0);
     }
 }

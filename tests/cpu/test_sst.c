@@ -64,13 +64,13 @@ static void run_corpus(const char *model, const char *name, unsigned least, unsi
 static void the_8086_agrees_with_captured_silicon(void **state)
 {
     (void)state;
-    run_corpus("8086", "8086.txt.gz", 32200, 31700);
+    run_corpus("8086", "8086.txt.gz", 32200, 32200);
 }
 
 static void the_286_agrees_with_captured_silicon(void **state)
 {
     (void)state;
-    run_corpus("286", "80286.txt.gz", 32500, 31950);
+    run_corpus("286", "80286.txt.gz", 32500, 32285);
 }
 
 int main(void)

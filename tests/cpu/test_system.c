@@ -259,6 +259,20 @@ static void interrupt_from_level_3_switches_to_the_stack_of_the_tss_and_iret_ret
     assert_int_equal(f->cpu.st.cpl, 3);
 }
 
+/* SDM 2A IRET, operation, RETURN-TO-OUTER-PRIVILEGE-LEVEL: programs count interrupts that way. */
+static void a_return_to_level_3_makes_null_selectors_zero(void **state)
+{
+    struct fixture *f = *state;
+    enter_protected(f, 3);
+    CODE_BYTES(f, "\xb8\x03\x00\x00\x00\x8e\xe8\xcd\x80"); /* mov eax, 3; mov gs, ax; int 80h */
+    code_at(f, HANDLERS + 0x80 * 16, "\xcf", 1);
+    steps(f, 3);
+    assert_int_equal(sel(f, SEG_GS), 3);
+    steps(f, 1);
+    assert_int_equal(sel(f, SEG_GS), 0);
+    assert_int_equal(sel(f, SEG_DS), DATA3);
+}
+
 static void software_interrupt_needs_the_gates_dpl(void **state)
 {
     struct fixture *f = *state;
@@ -371,6 +385,27 @@ static void page_fault_sets_cr2_and_pushes_its_error_code(void **state)
     steps(f, 1);
     assert_int_equal(f->cpu.st.cr2, 0x500004);
     assert_fault(f, VEC_PF, 2 | 4, CODE);
+}
+
+/* As Zen 4 does; no manual says (docs/SILICON.md). */
+static void cmps_finds_es_edi_missing_first_but_repe_cmpsb_ds_esi(void **state)
+{
+    static const struct {
+        const char *code;
+        uint32_t cr2;
+    } cases[] = {{"\xa6", 0x51000}, {"\xa7", 0x51000}, {"\xf3\xa7", 0x51000}, {"\xf2\xa6", 0x51000}, {"\xf3\xa6", 0x50000}};
+    struct fixture *f = *state;
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        start_paging(f, 3);
+        put32(f, PAGE_TAB + 0x50 * 4, 0), put32(f, PAGE_TAB + 0x51 * 4, 0);
+        f->cpu.st.gpr[REG_ESI] = 0x50000;
+        f->cpu.st.gpr[REG_EDI] = 0x51000;
+        f->cpu.st.gpr[REG_ECX] = 1;
+        code_at(f, CODE, cases[k].code, strlen(cases[k].code));
+        steps(f, 1);
+        assert_int_equal(f->cpu.st.cr2, cases[k].cr2);
+        assert_fault(f, VEC_PF, 4, CODE);
+    }
 }
 
 static void page_fault_on_the_handlers_stack_is_a_double_fault(void **state)
@@ -1087,6 +1122,7 @@ int main(void)
         T(empty_idt_in_real_mode_is_a_triple_fault),
         T(unreal_mode_keeps_the_limit_of_protected_mode),
         T(interrupt_from_level_3_switches_to_the_stack_of_the_tss_and_iret_returns),
+        T(a_return_to_level_3_makes_null_selectors_zero),
         T(software_interrupt_needs_the_gates_dpl),
         T(not_present_gate_is_np_with_the_idt_bit),
         T(interrupt_gate_clears_if_and_trap_gate_keeps_it),
@@ -1096,6 +1132,7 @@ int main(void)
         T(benign_then_contributory_is_delivered_in_turn_with_ext),
         T(fault_while_delivering_a_double_fault_shuts_down),
         T(page_fault_sets_cr2_and_pushes_its_error_code),
+        T(cmps_finds_es_edi_missing_first_but_repe_cmpsb_ds_esi),
         T(page_fault_on_the_handlers_stack_is_a_double_fault),
         T(loading_a_segment_checks_type_privilege_and_presence),
         T(null_data_segment_loads_but_faults_on_use),

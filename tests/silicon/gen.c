@@ -368,7 +368,7 @@ static void setup_register(struct maker *m, const struct optable_entry *e, unsig
 
 /* One instruction of the table */
 
-static unsigned operand_bytes(const struct maker *m, unsigned spec)
+unsigned gen_operand_bytes(unsigned spec, unsigned word)
 {
     switch (spec_type(spec)) {
     case OPT_b: return 1;
@@ -377,9 +377,9 @@ static unsigned operand_bytes(const struct maker *m, unsigned spec)
     case OPT_q: case OPT_sd: return 8;
     case OPT_o: return 16;
     case OPT_NONE: return 512; /* FXSAVE, or only an address */
-    case OPT_p: case OPT_s: return word_size(m) + 2;
-    case OPT_a: return 2 * word_size(m);
-    default: return word_size(m);
+    case OPT_p: case OPT_s: return word + 2;
+    case OPT_a: return 2 * word;
+    default: return word;
     }
 }
 
@@ -416,6 +416,18 @@ static void put_size(struct maker *m, bool osize, bool asize)
     m->osize16 = m->code16 != osize;
     m->asize16 = m->code16 != asize;
     m->override = -1;
+}
+
+/* A segment override in so many percent. */
+static void put_override(struct maker *m, uint32_t p)
+{
+    static const uint8_t prefix[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+    static const uint8_t segment[] = {SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
+    unsigned k = below(m, ARRAY_LEN(prefix));
+    if (!percent(m, p))
+        return;
+    put(m, prefix[k], 1);
+    m->override = segment[k];
 }
 
 static void put_prefixes(struct maker *m, const struct optable_entry *e, bool memory, bool *rep)
@@ -480,7 +492,7 @@ static void put_row(struct maker *m, const struct gen_form *f)
     if (e->op == OP_MOVTOSEG || e->op == OP_MOVFROMSEG)
         reg = percent(m, 95) ? below(m, 6) : reg;
     if (e->modrm && memory) {
-        uint32_t at = address(m, operand_bytes(m, spec));
+        uint32_t at = address(m, gen_operand_bytes(spec, word_size(m)));
         bool bit = e->op >= OP_BT && e->op <= OP_BTC && spec_kind(e->spec[1]) == OPK_G;
         if (bit && percent(m, 80))
             pin(m, reg, (uint32_t)(int32_t)(int16_t)value(m) >> below(m, 16));
@@ -559,7 +571,7 @@ static void patch_bcd(struct maker *m, uint32_t at)
 }
 
 /* The operand of an ESC opcode: its size, and something of its type there. */
-static unsigned x87_operand(unsigned opcode, unsigned reg, bool small)
+unsigned gen_x87_bytes(unsigned opcode, unsigned reg, bool small)
 {
     switch (opcode) {
     case 0xd9: return reg == 4 || reg == 6 ? (small ? 14 : 28) : reg == 5 || reg == 7 ? 2 : 4;
@@ -574,7 +586,7 @@ static unsigned x87_operand(unsigned opcode, unsigned reg, bool small)
 
 static void patch_x87(struct maker *m, unsigned opcode, unsigned reg, uint32_t at)
 {
-    unsigned size = x87_operand(opcode, reg, m->osize16);
+    unsigned size = gen_x87_bytes(opcode, reg, m->osize16);
     uint64_t mant;
     uint16_t se;
     if (opcode == 0xdf && reg == 4) {
@@ -610,16 +622,19 @@ static void put_x87(struct maker *m)
     bool memory = percent(m, 45), environment = (opcode == 0xd9 || opcode == 0xdd) && (reg == 4 || reg == 6);
     if (environment && percent(m, 60))
         memory = false;
+    put_override(m, 8);
     if (asize)
         put(m, 0x67, 1);
     if (osize)
         put(m, 0x66, 1);
+    if (percent(m, 1))
+        put(m, 0xf0, 1);
     put(m, opcode, 1);
     if (!memory) {
         put(m, 0xc0 | below(m, 64), 1);
         return;
     }
-    uint32_t at = address(m, x87_operand(opcode, reg, m->osize16));
+    uint32_t at = address(m, gen_x87_bytes(opcode, reg, m->osize16));
     put_memory(m, reg, at);
     patch_x87(m, opcode, reg, at);
 }
@@ -722,6 +737,7 @@ static void make_state(struct maker *m)
     m->pinned[REG_ESP] = true;
     c->eflags = (rnd(m) & 0x8d5) | 0x202 | (percent(m, 15) ? 0x400 : 0) | (percent(m, 6) ? 1u << 18 : 0) |
                 (percent(m, 2) ? 1u << 14 : 0) | (percent(m, 10) ? 1u << 21 : 0);
+    c->eflags &= m->g->eflags;
     make_fx(m, c->fx);
     if (m->g->sse)
         make_sse(m, c->fx);
@@ -735,11 +751,23 @@ static void put_noise(struct maker *m)
         put(m, rnd(m), 1);
 }
 
+/* Only the rows asked for, or x87 where there are none. */
+static void put_named(struct maker *m)
+{
+    uint32_t n = m->g->nint + m->g->nsimd, k = below(m, n + !n);
+    if (n == 0)
+        put_x87(m);
+    else
+        put_row(m, k < m->g->nint ? &m->g->integer[k] : &m->g->simd[k - m->g->nint]);
+}
+
 static void put_instruction(struct maker *m)
 {
     uint32_t kind = below(m, 100);
     put_size(m, false, false);
-    if (kind < 22)
+    if (m->g->name)
+        put_named(m);
+    else if (kind < 22)
         put_x87(m);
     else if (kind < (m->g->sse ? 50u : 34u) && m->g->nsimd)
         put_row(m, &m->g->simd[below(m, m->g->nsimd)]);
@@ -844,7 +872,7 @@ static bool is_out_of_reach(const struct optable_entry *e)
 {
     switch (e->op) {
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: case OP_RDTSC: case OP_RDPMC: case OP_CPUID:
-    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC: case OP_INT1:
+    case OP_SYSENTER: case OP_SYSEXIT: case OP_RSM: case OP_ESC:
         return true;
     default: return false;
     }
@@ -858,6 +886,8 @@ static bool is_announced(const struct optable_entry *e, const struct cpu_model *
 
 static void add_form(struct gen *g, const struct optable_entry *e, unsigned opcode)
 {
+    if (g->name && strcmp(e->mnemonic, g->name) != 0)
+        return;
     bool simd = e->op == OP_MMX || (e->feature & (FEAT_SSE | FEAT_SSE2));
     struct gen_form f = {e, (uint16_t)opcode};
     if (simd && g->nsimd < ARRAY_LEN(g->simd))
@@ -866,11 +896,13 @@ static void add_form(struct gen *g, const struct optable_entry *e, unsigned opco
         g->integer[g->nint++] = f;
 }
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt)
+void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bool low, bool ldt)
 {
     memset(g, 0, sizeof(*g));
+    g->name = name;
     g->low = low;
     g->ldt = ldt;
+    g->eflags = model->level == CPU_386 ? 0xffff : 0xffffffffu; /* AC and ID came with the 486 */
     g->sse = (model->features & FEAT_SSE) != 0;
     for (unsigned n = 0; n < 512; n++) {
         unsigned opcode = n < 256 ? n : 0x0f00 | (n & 0xff);

@@ -21,10 +21,16 @@ struct gen {
     struct gen_form integer[1024], simd[1024];
     unsigned nint, nsimd;
     bool sse;
+    uint32_t eflags; /* bits that the model has */
+    const char *name; /* only rows of this mnemonic, or NULL */
 };
 
-void gen_init(struct gen *g, const struct cpu_model *model, bool low, bool ldt);
+void gen_init(struct gen *g, const struct cpu_model *model, const char *name, bool low, bool ldt);
 void gen_image(uint64_t seed, uint8_t *image);                        /* WORK_SIZE bytes */
 void gen_case(const struct gen *g, uint64_t seed, unsigned index, struct silicon_case *out);
+
+/* Bytes of a memory operand; `word`: the operand size. */
+unsigned gen_operand_bytes(unsigned spec, unsigned word);
+unsigned gen_x87_bytes(unsigned opcode, unsigned reg, bool small); /* small: 16-bit operand size */
 
 #endif

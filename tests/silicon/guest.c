@@ -184,7 +184,8 @@ void guest_free(struct guest *g)
     free(g);
 }
 
-const struct cpu_model *guest_model(const struct guest *g) { return &g->cpu.model; }
+const struct cpu *guest_cpu(const struct guest *g) { return &g->cpu; }
+const struct watch *guest_watch(const struct guest *g) { return &g->watch; }
 const uint8_t *guest_work(const struct guest *g) { return g->ram->host + WORK; }
 
 void guest_set_base(struct guest *g, const uint8_t *base)

@@ -13,6 +13,7 @@
 enum { GUEST_SYSTEM_SIZE = 4 * PAGE, GUEST_HANDLERS = 3 * PAGE /* 16 bytes per vector */ };
 
 struct guest;
+struct watch;
 
 /* What running a case told about it, beside the result. */
 struct guest_verdict {
@@ -22,12 +23,18 @@ struct guest_verdict {
     bool memory_ignored;    /* what a faulting instruction has written of its many words is not defined */
     bool address_ignored;   /* of a page fault: which of several words is found missing */
     uint16_t status_ignored; /* bits of the x87 status word */
+    bool null_selector; /* DS, ES, FS or GS held a null selector with an RPL, which an interrupt's return makes 0 */
+    bool eip_ignored;       /* of the exception */
+    bool registers_ignored; /* all but ESP: which a faulting POPA has loaded is not defined */
+    bool mmx_ignored;       /* whether the x87's tags and TOP have become MMX's */
+    uint32_t xmm_near;      /* approximate lanes: 4 bits of each XMM register */
     bool x87_near; /* registers within some units in the last place */
 };
 
 struct guest *guest_new(const char *model, enum cpu_core core, bool low, bool ldt, const uint8_t *base);
 void guest_free(struct guest *g);
-const struct cpu_model *guest_model(const struct guest *g);
+const struct cpu *guest_cpu(const struct guest *g);
+const struct watch *guest_watch(const struct guest *g);
 
 /* A new base image; kept by reference. */
 void guest_set_base(struct guest *g, const uint8_t *base);

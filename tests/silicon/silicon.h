@@ -8,6 +8,7 @@
 
 struct silicon_options {
     const char *model;  /* as -cpu */
+    const char *mnemonic; /* only this one, "x87" for all of the x87, or NULL */
     const char *helper; /* path of the helper program */
     uint64_t seed;      /* of the first batch; the next has seed + 1 */
     uint64_t cases;
@@ -15,11 +16,13 @@ struct silicon_options {
     bool fast;          /* compare the fast tier too */
     unsigned max_prints; /* differences shown in full */
     bool brief;         /* one line per difference instead */
+    bool cover;         /* which forms were reached, and how */
     bool statistics;    /* what was skipped and why */
 };
 
 struct silicon_totals {
     uint64_t compared, skipped, differences, faults, insns;
+    uint64_t again; /* runs repeated because of an interrupt of the host */
 };
 
 /* NULL: done, see totals; else why nothing could be compared. */

@@ -8,11 +8,13 @@
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: silicon [-n CASES] [-s SEED] [-i INDEX] [-m MODEL] [-f] [-p DIFFERENCES] [-b] [-v]\n"
+    fprintf(stderr, "usage: silicon [-n CASES] [-s SEED] [-i INDEX] [-m MODEL] [-o MNEMONIC] [-f] [-p DIFFERENCES] [-b] [-c] [-v]\n"
                     "  -i  only this case of the seed, printed in full\n"
+                    "  -o  only this mnemonic; x87: all of the x87\n"
                     "  -f  the fast tier as well\n"
                     "  -p  how many differences to print (5)\n"
                     "  -b  one line per difference\n"
+                    "  -c  which forms and addressing modes were reached\n"
                     "  -v  what was skipped, which exceptions there were\n");
     return 2;
 }
@@ -20,15 +22,17 @@ static int usage(void)
 static bool parse(int argc, char **argv, struct silicon_options *o)
 {
     int c;
-    while ((c = getopt(argc, argv, "n:s:i:m:fp:bv")) != -1) {
+    while ((c = getopt(argc, argv, "n:s:i:m:o:fp:bcv")) != -1) {
         switch (c) {
         case 'n': o->cases = strtoull(optarg, NULL, 0); break;
         case 's': o->seed = strtoull(optarg, NULL, 0); break;
         case 'i': o->only = strtol(optarg, NULL, 0); break;
         case 'm': o->model = optarg; break;
+        case 'o': o->mnemonic = optarg; break;
         case 'f': o->fast = true; break;
         case 'p': o->max_prints = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'b': o->brief = true; break;
+        case 'c': o->cover = true; break;
         case 'v': o->statistics = true; break;
         default: return false;
         }
@@ -58,9 +62,9 @@ int main(int argc, char **argv)
         printf("silicon: %s\n", why);
         return 1;
     }
-    printf("silicon: %s, seed %llu: %llu cases (%llu instructions, %llu faults, %llu skipped) in %.1f s, %llu differ\n",
+    printf("silicon: %s, seed %llu: %llu cases (%llu instructions, %llu faults, %llu skipped, %llu again) in %.1f s, %llu differ\n",
            o.model, (unsigned long long)o.seed, (unsigned long long)t.compared, (unsigned long long)t.insns,
-           (unsigned long long)t.faults, (unsigned long long)t.skipped, seconds() - begin,
+           (unsigned long long)t.faults, (unsigned long long)t.skipped, (unsigned long long)t.again, seconds() - begin,
            (unsigned long long)t.differences);
     return t.differences != 0;
 }

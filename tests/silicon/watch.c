@@ -34,6 +34,7 @@ void watch_begin(struct watch *w, struct silicon_case *in, struct guest_verdict 
     w->in = in;
     w->v = v;
     w->env_stored = false;
+    w->nsteps = 0;
     in->nmask = 0;
 }
 
@@ -165,14 +166,6 @@ static bool readable(const struct watch *w, unsigned seg, uint32_t offset, unsig
     return (s->selector & ~3) != 0 && aligned && seg_limit_ok(s, offset, len) && work_offset(addr, len, &at);
 }
 
-static bool compares_missing(const struct watch *w)
-{
-    const struct insn *i = &w->insn;
-    uint32_t mask = i->asize == 2 ? 0xffff : 0xffffffffu;
-    return !readable(w, i->seg, w->c->st.gpr[REG_ESI] & mask, i->size) ||
-           !readable(w, SEG_ES, w->c->st.gpr[REG_EDI] & mask, i->size);
-}
-
 static bool stack_missing(const struct watch *w, unsigned words, uint32_t offset)
 {
     uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + offset, mask = stack32(w->c) ? 0xffffffffu : 0xffff;
@@ -209,10 +202,11 @@ static bool outer_stack_missing(const struct watch *w)
     return stack_missing(w, 2, 0) || stack_missing(w, 2, 2 * w->insn.size + w->insn.imm);
 }
 
-static bool sets_misaligned_mode(const struct watch *w, uint32_t at)
+/* MXCSR at `at` of the operand has a bit that the model lacks and the host may have: MM, DAZ. */
+static bool sets_foreign_mxcsr(const struct watch *w, uint32_t at)
 {
-    uint8_t b[4];
-    return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && (b[2] & 2);
+    uint8_t b[4], daz = w->c->model.features & FEAT_SSE2 ? 0 : 0x40;
+    return cpu_peek(w->c, operand_address(w) + at, b, sizeof(b)) && ((b[2] & 2) || (b[0] & daz));
 }
 
 /* All of what MASKMOVQ, MASKMOVDQU may write is there to be written, so that the mask does not matter. */
@@ -236,6 +230,12 @@ static bool is_half_aligned(const struct watch *w)
     return wide && i->modrm < 0xc0 && (operand_address(w) & 15) == 8;
 }
 
+/* Enters MMX state on Intel's processors only. */
+static bool is_cvtpi2ps_of_memory(const struct insn *i)
+{
+    return i->opcode == 0x0f2a && !i->rep && !(i->flags & INSN_OSIZE) && i->modrm < 0xc0;
+}
+
 static bool may_enter_mmx(const struct insn *i)
 {
     return (i->opcode == 0x0f2a || i->opcode == 0x0f2c || i->opcode == 0x0f2d) && !i->rep;
@@ -244,12 +244,10 @@ static bool may_enter_mmx(const struct insn *i)
 static const char *refuse_sse(const struct watch *w)
 {
     const struct insn *i = &w->insn;
-    if (i->opcode == 0x0f52 || i->opcode == 0x0f53)
-        return "RCPPS, RSQRTPS: own tables";
-    if (i->opcode == 0x0f2a && !i->rep && !(i->flags & INSN_OSIZE) && i->modrm < 0xc0)
-        return "CVTPI2PS from memory: whether the x87 is entered";
-    if (may_enter_mmx(i) && (~w->c->st.mxcsr & 0x1f80))
-        return "CVTPI2PS, CVTPS2PI, ... with an exception: whether the x87 is entered";
+    if (w->v->xmm_near)
+        return "SSE after an approximate result";
+    if (is_cvtpi2ps_of_memory(i) && (w->c->st.x87.status & FPU_ES))
+        return "CVTPI2PS from memory with an x87 exception pending: whether the x87 is entered";
     if (i->opcode == 0x0ff7 && masked_store_faults(w))
         return "MASKMOVQ, MASKMOVDQU: which bytes are looked at";
     if ((w->c->st.eflags & FLAG_AC) && is_half_aligned(w))
@@ -274,6 +272,23 @@ static const char *refuse_image(const struct watch *w)
     return is_misaligned_beyond_stack(w) ? "FXSAVE, FXRSTOR misaligned beyond the stack: #GP or #SS" : NULL;
 }
 
+/* POPF or IRET of flags that a 386 does not have. */
+static bool pops_later_flags(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    uint32_t sp = (uint32_t)w->c->st.gpr[REG_ESP] + (i->op == OP_IRET ? 8 : 0);
+    uint8_t b[4];
+    sp &= stack32(w->c) ? 0xffffffffu : 0xffff;
+    return w->c->model.level == CPU_386 && i->size == 4 &&
+           cpu_peek(w->c, (uint32_t)w->c->st.seg[SEG_SS].base + sp, b, sizeof(b)) && (b[2] & (FLAG_AC | FLAG_ID) >> 16);
+}
+
+/* Those that long mode or a 386 lacks. */
+static bool is_own_cr(const struct watch *w, unsigned cr)
+{
+    return cr == 1 || cr > 4 || (cr == 4 && w->c->model.level == CPU_386);
+}
+
 static const char *refuse_system(const struct watch *w)
 {
     const struct insn *i = &w->insn;
@@ -282,6 +297,8 @@ static const char *refuse_system(const struct watch *w)
                i->op == OP_IRET;
     if (far && goes_to_64_bits(w))
         return "64-bit code";
+    if ((i->op == OP_POPF || i->op == OP_IRET) && pops_later_flags(w))
+        return "EFLAGS.AC, ID, which a 386 does not have";
     switch (i->op) {
     case OP_INT: return i->imm == 0x80 ? "system call" : NULL;
     case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR: return "UMIP";
@@ -291,16 +308,14 @@ static const char *refuse_system(const struct watch *w)
         if (w->c->st.seg[SEG_CS].limit != 0xffffffffu && push_faults(w))
             return "CALL beyond the limit without a stack: which fault";
         return NULL;
-    case OP_INT1: return "INT1: hypervisors report another EIP";
-    case OP_CMPS: return compares_missing(w) ? "CMPS: which operand is found missing" : NULL;
     case OP_LOOPZ: case OP_LOOPNZ: return i->rep ? "REP LOOPcc: AMD lets the prefix choose the condition" : NULL;
-    case OP_POPA: return stack_missing(w, 8, 0) ? "POPA: which registers have been loaded" : NULL;
     case OP_RETF: return outer_stack_missing(w) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
     case OP_IRET:
         if (w->c->st.eflags & FLAG_NT)
             return "IRET to a task (none in long mode)";
         return stack_missing(w, 5, 0) ? "RETF, IRET: whether the outer stack is looked at first" : NULL;
-    case OP_MOVFROMCR: case OP_MOVTOCR: return reg == 1 || reg > 4 ? "CR that not all have" : NULL;
+    case OP_MOVFROMCR: case OP_MOVTOCR: return is_own_cr(w, reg) ? "CR that not all have" : NULL;
+    case OP_MOVTR: return "test registers";
     case OP_MOVFROMDR: case OP_MOVTODR: return reg == 4 || reg == 5 ? "DR4, DR5" : NULL;
     case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
         return asks_for_foreign_selector(w) ? "the host's selectors" : NULL;
@@ -308,8 +323,8 @@ static const char *refuse_system(const struct watch *w)
     case OP_FXRSTOR:
         if (refuse_image(w))
             return refuse_image(w);
-        return sets_misaligned_mode(w, 24) ? "MXCSR.MM, which only AMD has" : NULL;
-    case OP_LDMXCSR: return sets_misaligned_mode(w, 0) ? "MXCSR.MM, which only AMD has" : NULL;
+        return sets_foreign_mxcsr(w, 24) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
+    case OP_LDMXCSR: return sets_foreign_mxcsr(w, 0) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
     case OP_SSE: return refuse_sse(w);
     case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
@@ -411,7 +426,7 @@ static const char *watch_esc(struct watch *w)
     if (i->modrm >= 0xc0) {
         const struct fpu_op *op = fpu_find_register_op(w->c, i);
         if (op->kind == FPU_ILLEGAL)
-            return "undocumented x87 opcode";
+            return w->c->model.features & FEAT_CMOV ? NULL : "x87 opcode of a later processor";
         if (i->opcode == 0xdf && i->modrm == 0xe0 && w->v->status_ignored)
             return "undefined status is read";
         if (is_near_op(i))
@@ -423,7 +438,7 @@ static const char *watch_esc(struct watch *w)
         return NULL;
     }
     if (fpu_find_memory_op(i)->kind == FPU_ILLEGAL)
-        return "undocumented x87 opcode"; /* FISTTP by now */
+        return reg == 1 && i->opcode != 0xd9 ? "FISTTP, which came later" : NULL;
     bool environment = (i->opcode == 0xd9 || i->opcode == 0xdd) && reg == 6;
     if ((environment || (i->opcode == 0xdd && reg == 7)) && w->v->status_ignored)
         return "undefined status is read";
@@ -482,7 +497,7 @@ static bool fetch(struct watch *w)
                           &w->insn) != 0;
     if (!w->have_insn && w->insn.opcode == 0x0fb9)
         w->v->skip = "UD1: whether it has ModRM";
-    else if (!w->have_insn && w->insn.op == OP_UD)
+    else if (!w->have_insn && (w->insn.op == OP_UD || w->insn.opcode == 0x0f24 || w->insn.opcode == 0x0f26))
         w->v->skip = "#UD at the end of the code";
     return w->have_insn;
 }
@@ -492,6 +507,37 @@ static bool is_exit_jump(const struct watch *w)
     if (w->insn.op == OP_JMPF)
         return w->insn.imm == AT_EXIT;
     return w->insn.op == OP_JMP && (uint32_t)(w->c->st.eip + w->insn.len + w->insn.imm) == AT_EXIT;
+}
+
+static bool uses_x87(const struct insn *i)
+{
+    return i->op == OP_ESC || i->op == OP_WAIT || i->op == OP_MMX || i->op == OP_SSE || i->op == OP_FXSAVE ||
+           i->op == OP_FXRSTOR;
+}
+
+/* Of what ModRM, a string instruction or an offset names; a bit test's register reaches beyond that. */
+static uint32_t accessed_address(const struct watch *w)
+{
+    const struct insn *i = &w->insn;
+    const struct cpu_state *st = &w->c->st;
+    uint32_t mask = i->asize == 2 ? 0xffff : 0xffffffffu, bit = (uint32_t)st->gpr[i->src & 7];
+    switch (i->op) {
+    case OP_MOVS: case OP_CMPS: case OP_STOS: case OP_SCAS:
+        return (uint32_t)st->seg[SEG_ES].base + ((uint32_t)st->gpr[REG_EDI] & mask);
+    case OP_LODS: return (uint32_t)st->seg[i->seg].base + ((uint32_t)st->gpr[REG_ESI] & mask);
+    case OP_BT: case OP_BTS: case OP_BTR: case OP_BTC:
+        if (i->form == FORM_MR)
+            return operand_address(w) + (uint32_t)((i->size == 2 ? (int16_t)bit : (int32_t)bit) >> (i->size == 2 ? 4 : 5)) *
+                                            i->size;
+        return operand_address(w);
+    default: return operand_address(w);
+    }
+}
+
+static void note_step(struct watch *w)
+{
+    if (w->nsteps < WATCH_STEPS)
+        w->step[w->nsteps++] = (struct watch_step){w->insn, accessed_address(w), VECTOR_NONE};
 }
 
 void watch_before(struct watch *w)
@@ -506,6 +552,7 @@ void watch_before(struct watch *w)
     if (!fetch(w))
         return;
     w->v->insns++;
+    note_step(w);
     const struct optable_entry *e =
         optable_lookup(w->insn.opcode, w->insn.modrm, optable_prefix(&w->insn), c->model.level, c->model.features);
     w->v->skip = refuse_system(w);
@@ -517,6 +564,10 @@ void watch_before(struct watch *w)
         w->v->skip = "x87 environment before the end";
     if (!w->v->skip && w->insn.op == OP_ESC)
         w->v->skip = watch_esc(w);
+    if (!w->v->skip && w->v->mmx_ignored && uses_x87(&w->insn))
+        w->v->skip = "x87 after CVTPI2PS from memory: whether it has been entered";
+    if (!w->v->skip && w->v->xmm_near && w->insn.op == OP_FXSAVE)
+        w->v->skip = "SSE after an approximate result";
     if (!w->v->skip && w->v->x87_near && (w->insn.op == OP_WAIT || w->insn.op == OP_MMX || w->insn.op == OP_SSE))
         w->v->skip = "x87 after an approximate result";
     if (!w->v->skip && w->insn.op == OP_FXSAVE)
@@ -558,12 +609,37 @@ static const char *odd_segments(const struct cpu *c)
     return NULL;
 }
 
+static bool has_null_selector(const struct cpu *c)
+{
+    for (unsigned s = 0; s < 6; s++)
+        if (c->st.seg[s].selector - 1u < 3)
+            return true;
+    return false;
+}
+
 /* Processors go on with what they have fetched. */
 static bool rep_overwrote_itself(const struct watch *w)
 {
     uint8_t now[sizeof(w->bytes)];
     return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->at, now, w->nbytes) &&
            memcmp(now, w->bytes, w->nbytes) != 0;
+}
+
+/* RCPPS, RSQRTPS and their scalar forms: every maker has tables of its own. */
+static uint32_t approximate_lanes(const struct insn *i)
+{
+    if (i->op != OP_SSE || (i->opcode != 0x0f52 && i->opcode != 0x0f53))
+        return 0;
+    return (i->rep ? 1u : 15u) << 4 * (i->dst & 7);
+}
+
+static void after_sse(struct watch *w, unsigned vector)
+{
+    const struct insn *i = &w->insn;
+    if (vector == VECTOR_NONE)
+        w->v->xmm_near |= approximate_lanes(i);
+    if ((vector == VEC_XM && may_enter_mmx(i)) || (vector == VECTOR_NONE && is_cvtpi2ps_of_memory(i)))
+        w->v->mmx_ignored = true;
 }
 
 void watch_after(struct watch *w)
@@ -573,11 +649,18 @@ void watch_after(struct watch *w)
     unsigned vector = faulted ? (unsigned)(c->st.eip - GUEST_SYSTEM - GUEST_HANDLERS) / 16 : VECTOR_NONE;
     if (!w->have_insn)
         return;
+    if (w->v->insns <= WATCH_STEPS)
+        w->step[w->nsteps - 1].vector = (uint8_t)vector;
     if (vector == VEC_DB) /* instead of the instruction; Intel sets RF between the rounds of a REP, AMD does not */
         w->v->flags_ignored |= FLAG_RF;
+    w->v->null_selector |= has_null_selector(c);
     if (!faulted || vector == VEC_BP || vector == VEC_OF)
         w->v->flags_ignored = (w->v->flags_ignored & ~w->flags_written) | w->flags_undefined;
+    if (w->insn.op == OP_SSE)
+        after_sse(w, vector);
     if (faulted) {
+        w->v->eip_ignored = w->insn.op == OP_INT1;
+        w->v->registers_ignored = w->insn.op == OP_POPA;
         w->v->memory_ignored = writes_much(&w->insn);
         w->v->address_ignored = has_many_words(&w->insn);
         return;

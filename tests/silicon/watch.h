@@ -10,6 +10,14 @@
 
 #include "cpu/decode.h"
 
+/* An instruction of the case and how it ended, for cover.c. */
+struct watch_step {
+    struct insn insn;
+    uint32_t address; /* linear, of its ModRM or moffs operand */
+    uint8_t vector;   /* VECTOR_NONE: completed */
+};
+enum { WATCH_STEPS = 32 };
+
 struct watch {
     struct cpu *c;
     struct silicon_case *in;
@@ -19,6 +27,8 @@ struct watch {
     uint32_t eip, at; /* where it is; linear */
     uint8_t bytes[15];
     unsigned nbytes;
+    struct watch_step step[WATCH_STEPS]; /* the first of the case */
+    unsigned nsteps;
     bool env_stored;   /* the last x87 pointers went to memory */
     uint32_t flags_written, flags_undefined; /* by `insn`, if it completes */
 };
