@@ -127,6 +127,7 @@ $(BUILD)/silicon-helper: tests/silicon/helper.asm
 	@chmod +x $@.tmp && mv $@.tmp $@ # may be running
 $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrace.a | $(BUILD)/silicon-helper
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SILICON_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/tests/img/%: | $(BUILD)/retrace-img
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
 $(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/libretrace.a $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)

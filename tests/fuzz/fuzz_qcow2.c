@@ -139,9 +139,7 @@ static void one_step(struct blk *b, uint8_t what, uint8_t arg)
     case 7: check(b, QCOW2_REPAIR_NONE); break;
     case 8: check(b, arg & 1 ? QCOW2_REPAIR_ALL : QCOW2_REPAIR_LEAKS); break;
     case 9: quiet(blk_read(b, at, buf, len, &err), &err); break;
-    default:
-        memset(buf, arg, len);
-        quiet(blk_write(b, at, buf, len, &err), &err);
+    default: memset(buf, arg, len); quiet(blk_write(b, at, buf, len, &err), &err);
     }
 }
 

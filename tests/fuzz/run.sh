@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fuzzes qcow2 for TIME seconds in one process. Usage: run.sh BUILD [TIME]. Seeds are small images of every kind,
+# Fuzzes qcow2 for TIME seconds in one process; an input that takes TIMEOUT (25) seconds is a finding.
+# Usage: run.sh BUILD [TIME]. Seeds are small images of every kind,
 # made here; what libFuzzer finds is kept in BUILD/fuzz/qcow2 and goes on from there the next time.
 set -eu
 build=$1 time=${2:-60}
@@ -33,5 +34,5 @@ add prealloc -o cluster_size=512,preallocation=metadata
 
 ASAN_OPTIONS=quarantine_size_mb=16:${ASAN_OPTIONS:-}
 export ASAN_OPTIONS
-exec "$dir/fuzz_qcow2" -max_total_time="$time" -timeout=25 -rss_limit_mb=512 -malloc_limit_mb=128 -max_len=65536 \
+exec "$dir/fuzz_qcow2" -max_total_time="$time" -timeout="${TIMEOUT:-25}" -rss_limit_mb=512 -malloc_limit_mb=128 -max_len=65536 \
     -artifact_prefix="$dir/findings/" -print_final_stats=1 "$dir/qcow2" "$dir/seeds"
