@@ -127,7 +127,11 @@ $(BUILD)/silicon-helper: tests/silicon/helper.asm
 	@chmod +x $@.tmp && mv $@.tmp $@ # may be running
 $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrace.a | $(BUILD)/silicon-helper
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SILICON_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+# Tests of retrace-img run it, or have its verbs in them.
 $(BUILD)/tests/img/%: | $(BUILD)/retrace-img
+IMG_VERBS := $(filter-out %/main.o,$(IMG_OBJ))
+$(BUILD)/tests/img/test_img_crash: $(IMG_VERBS)
+$(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
 $(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/libretrace.a $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)
