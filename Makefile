@@ -60,7 +60,19 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+# libFuzzer with the address and undefined-behaviour sanitizers (clang): make fuzz TIME=seconds.
+TIME ?= 60
+CLANG ?= clang
+FUZZ_SRC := tests/fuzz/fuzz_qcow2.c $(wildcard disk/*.c) machine/error.c machine/state.c
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+    -Wl,--wrap=open,--wrap=open64
+fuzz: $(BUILD)/fuzz/fuzz_qcow2 $(BUILD)/retrace-img
+	tests/fuzz/run.sh $(BUILD) $(TIME)
+$(BUILD)/fuzz/fuzz_qcow2: $(FUZZ_SRC) $(wildcard disk/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(filter -DHAVE_%,$(CFLAGS)) $(FUZZ_FLAGS) -o $@ $(FUZZ_SRC) $(LIBS)
+
+.PHONY: fuzz all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -115,6 +127,11 @@ $(BUILD)/silicon-helper: tests/silicon/helper.asm
 	@chmod +x $@.tmp && mv $@.tmp $@ # may be running
 $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrace.a | $(BUILD)/silicon-helper
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SILICON_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+# Tests of retrace-img run it, or have its verbs in them.
+$(BUILD)/tests/img/%: | $(BUILD)/retrace-img
+IMG_VERBS := $(filter-out %/main.o,$(IMG_OBJ))
+$(BUILD)/tests/img/test_img_crash: $(IMG_VERBS)
+$(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
 $(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/libretrace.a $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)
@@ -198,4 +215,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | fuzz | portable | mpfr | cover | clean"

@@ -214,6 +214,16 @@ bool host_file_punch(const struct host_file *f, uint64_t offset, uint64_t len)
 #endif
 }
 
+bool host_file_reserve(const struct host_file *f, uint64_t offset, uint64_t len)
+{
+#ifdef FALLOC_FL_PUNCH_HOLE
+    return len == 0 || fallocate(f->fd, 0, (off_t)offset, (off_t)len) == 0;
+#else
+    (void)f, (void)offset, (void)len;
+    return false;
+#endif
+}
+
 bool host_file_has_data(const struct host_file *f, uint64_t offset, uint64_t len, uint64_t *run)
 {
     *run = len;

@@ -45,6 +45,9 @@ MUST_CHECK enum emu_err host_file_truncate(const struct host_file *f, uint64_t s
                                            struct error *err);
 /* Makes a hole that reads as zeros. False: the host cannot. */
 bool host_file_punch(const struct host_file *f, uint64_t offset, uint64_t len);
+/* Sees to it that the host's disk has room for these bytes, and that they are in the file, without
+ * changing what they are. False: the host cannot. */
+bool host_file_reserve(const struct host_file *f, uint64_t offset, uint64_t len);
 /* Whether there is data at `offset`, and for how many of `len` bytes that is so. */
 bool host_file_has_data(const struct host_file *f, uint64_t offset, uint64_t len, uint64_t *run);
 /* Bytes of the host's disk that the file occupies; 0 where unknown. */

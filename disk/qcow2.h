@@ -14,7 +14,12 @@
 
 enum qcow2_compression { QCOW2_ZLIB = 0, QCOW2_ZSTD = 1 };
 
-enum qcow2_preallocation { QCOW2_PREALLOC_OFF, QCOW2_PREALLOC_METADATA, QCOW2_PREALLOC_FULL };
+enum qcow2_preallocation {
+    QCOW2_PREALLOC_OFF,
+    QCOW2_PREALLOC_METADATA,
+    QCOW2_PREALLOC_FALLOC, /* room on the host's disk, but nothing written there */
+    QCOW2_PREALLOC_FULL,
+};
 
 struct qcow2_create {
     uint64_t size;

@@ -7,8 +7,9 @@
  * too high, and the flags that go with them, only waste space: leaks. That is also how a crash
  * between two steps of qcow2_commit() looks.
  *
- * The counts are kept in chunks made when first needed, so that memory goes with the number of
- * references and not with what a crafted image claims to be.
+ * The counts are kept in chunks made when first needed, and looked for only where there are some,
+ * so that memory and time go with the number of references and not with what a crafted image, or a
+ * sparse file, claims to be.
  */
 #include "disk/image.h"
 #include "disk/qcow2_int.h"
@@ -18,11 +19,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_BITS = 12, CHUNK = 1 << CHUNK_BITS, MAX_CHUNKS = 1 << 24 };
+enum {
+    CHUNK_BITS = 12,
+    CHUNK = 1 << CHUNK_BITS, /* counts, and chunks of a shelf */
+    MAX_SHELVES = 1 << 16,   /* 2^40 clusters */
+};
 
+struct shelf {
+    uint32_t *chunk[CHUNK]; /* CHUNK counts each; NULL: all zero */
+};
 struct counts {
-    uint32_t **chunk; /* CHUNK counts each; NULL: all zero */
-    uint64_t nchunks;
+    struct shelf **shelf; /* NULL: all zero */
+    uint64_t n;
 };
 
 struct check {
@@ -52,34 +60,66 @@ static void say(struct check *c, const char *fmt, ...)
 
 /* --- counting --- */
 
+/* The chunk that holds the cluster's count, or NULL. */
+static uint32_t *chunk_of(const struct counts *k, uint64_t cluster)
+{
+    uint64_t i = cluster >> 2 * CHUNK_BITS;
+    return i < k->n && k->shelf[i] ? k->shelf[i]->chunk[cluster >> CHUNK_BITS & (CHUNK - 1)] : NULL;
+}
+
 static uint32_t count_of(const struct counts *k, uint64_t cluster)
 {
-    uint64_t i = cluster >> CHUNK_BITS;
-    return i < k->nchunks && k->chunk[i] ? k->chunk[i][cluster % CHUNK] : 0;
+    const uint32_t *chunk = chunk_of(k, cluster);
+    return chunk ? chunk[cluster % CHUNK] : 0;
+}
+
+/* The first cluster from this one on, before `end`, that a chunk has; UINT64_MAX: there is none. */
+static uint64_t next_counted(const struct counts *k, uint64_t cluster, uint64_t end)
+{
+    while (cluster < end && cluster >> 2 * CHUNK_BITS < k->n) {
+        if (chunk_of(k, cluster))
+            return cluster;
+        unsigned bits = k->shelf[cluster >> 2 * CHUNK_BITS] ? CHUNK_BITS : 2 * CHUNK_BITS;
+        cluster = ((cluster >> bits) + 1) << bits;
+    }
+    return UINT64_MAX;
+}
+
+static struct shelf *shelf_at(struct counts *k, uint64_t i)
+{
+    if (i >= k->n) {
+        uint64_t n = i + i / 2 + 1;
+        struct shelf **more = i > MAX_SHELVES ? NULL : realloc(k->shelf, (size_t)n * sizeof(*more));
+        if (!more)
+            return NULL;
+        memset(more + k->n, 0, (size_t)(n - k->n) * sizeof(*more));
+        k->shelf = more;
+        k->n = n;
+    }
+    if (!k->shelf[i])
+        k->shelf[i] = calloc(1, sizeof(*k->shelf[i]));
+    return k->shelf[i];
 }
 
 static uint32_t *count_at(struct counts *k, uint64_t cluster)
 {
-    uint64_t i = cluster >> CHUNK_BITS;
-    if (i >= k->nchunks) {
-        uint64_t n = i + i / 2 + 1;
-        uint32_t **more = i > MAX_CHUNKS ? NULL : realloc(k->chunk, (size_t)n * sizeof(*more));
-        if (!more)
-            return NULL;
-        memset(more + k->nchunks, 0, (size_t)(n - k->nchunks) * sizeof(*more));
-        k->chunk = more;
-        k->nchunks = n;
-    }
-    if (!k->chunk[i])
-        k->chunk[i] = calloc(CHUNK, sizeof(uint32_t));
-    return k->chunk[i] ? &k->chunk[i][cluster % CHUNK] : NULL;
+    struct shelf *shelf = shelf_at(k, cluster >> 2 * CHUNK_BITS);
+    if (!shelf)
+        return NULL;
+    uint32_t **chunk = &shelf->chunk[cluster >> CHUNK_BITS & (CHUNK - 1)];
+    if (!*chunk)
+        *chunk = calloc(CHUNK, sizeof(uint32_t));
+    return *chunk ? &(*chunk)[cluster % CHUNK] : NULL;
 }
 
 static void counts_free(struct counts *k)
 {
-    for (uint64_t i = 0; i < k->nchunks; i++)
-        free(k->chunk[i]);
-    free(k->chunk);
+    for (uint64_t i = 0; i < k->n; i++) {
+        for (unsigned j = 0; k->shelf[i] && j < CHUNK; j++)
+            free(k->shelf[i]->chunk[j]);
+        free(k->shelf[i]);
+    }
+    free(k->shelf);
     *k = (struct counts){0};
 }
 
@@ -315,45 +355,50 @@ static enum emu_err stored_count(struct check *c, uint64_t cluster, uint64_t *co
     return qcow2_refcount(c->q, cluster, count, c->err);
 }
 
-/* Whether there is neither a refcount nor a reference from this cluster to the chunk's end. */
-static bool nothing_counted(const struct check *c, uint64_t cluster)
+/* The first cluster from this one on that has a refcount block; UINT64_MAX: there is none. */
+static uint64_t next_stored(const struct check *c, uint64_t cluster)
 {
-    uint64_t chunk = cluster >> CHUNK_BITS, last = cluster | (CHUNK - 1);
-    if (chunk < c->refs.nchunks && c->refs.chunk[chunk])
-        return false;
-    for (uint64_t i = cluster >> c->q->refblock_bits; i <= last >> c->q->refblock_bits; i++)
-        if (i < c->q->reftable_size && c->q->reftable[i])
-            return false;
-    return true;
+    const struct qcow2 *q = c->q;
+    uint64_t i = cluster >> q->refblock_bits;
+    if (i < q->reftable_size && q->reftable[i])
+        return cluster;
+    while (i < q->reftable_size && !q->reftable[i])
+        i++;
+    return i < q->reftable_size ? i << q->refblock_bits : UINT64_MAX;
+}
+
+static enum emu_err compare_count(struct check *c, uint64_t cluster, bool fix_leaks)
+{
+    uint64_t stored, real = count_of(&c->refs, cluster);
+    enum emu_err rc = stored_count(c, cluster, &stored);
+    if (rc != EMU_OK || stored == real)
+        return rc;
+    bool leak = stored > real;
+    say(c, "%s cluster %llu refcount=%llu reference=%llu", leak ? "Leaked" : "ERROR",
+        (unsigned long long)cluster, (unsigned long long)stored, (unsigned long long)real);
+    if (!leak) {
+        c->out->corruptions++;
+        return EMU_OK;
+    }
+    c->out->leaks++;
+    if (!fix_leaks)
+        return EMU_OK;
+    c->out->leaks_fixed++;
+    return qcow2_refcount_set(c->q, cluster, real, c->err);
 }
 
 static enum emu_err compare_counts(struct check *c, bool fix_leaks)
 {
-    struct qcow2 *q = c->q;
     uint64_t end = c->file_clusters > c->last_used ? c->file_clusters : c->last_used + 1;
+    uint64_t stored = next_stored(c, 0), counted = next_counted(&c->refs, 0, end);
     enum emu_err rc = EMU_OK;
-    for (uint64_t k = 0; k < end && rc == EMU_OK; k++) {
-        uint64_t stored, real = count_of(&c->refs, k);
-        if (nothing_counted(c, k)) {
-            k |= CHUNK - 1; /* a sparse file may have very many of them */
-            continue;
-        }
-        rc = stored_count(c, k, &stored);
-        if (rc != EMU_OK || stored == real)
-            continue;
-        if (stored < real) {
-            c->out->corruptions++;
-            say(c, "ERROR cluster %llu refcount=%llu reference=%llu", (unsigned long long)k,
-                (unsigned long long)stored, (unsigned long long)real);
-            continue;
-        }
-        c->out->leaks++;
-        say(c, "Leaked cluster %llu refcount=%llu reference=%llu", (unsigned long long)k,
-            (unsigned long long)stored, (unsigned long long)real);
-        if (!fix_leaks)
-            continue;
-        rc = qcow2_refcount_set(q, k, real, c->err);
-        c->out->leaks_fixed++;
+    for (uint64_t k = 0; rc == EMU_OK; k++) {
+        stored = stored < k ? next_stored(c, k) : stored; /* else it is still the next one */
+        counted = counted < k ? next_counted(&c->refs, k, end) : counted;
+        k = stored < counted ? stored : counted;
+        if (k >= end)
+            break;
+        rc = compare_count(c, k, fix_leaks);
     }
     return rc;
 }
@@ -391,6 +436,18 @@ static enum emu_err compare_flags(struct check *c)
 
 /* --- repair --- */
 
+/* Whether one of `n` clusters from `k` on has a reference. */
+static bool any_reference(const struct check *c, uint64_t k, uint64_t n)
+{
+    uint64_t end = k + n;
+    while ((k = next_counted(&c->refs, k, end)) < end) {
+        if (count_of(&c->refs, k))
+            return true;
+        k++;
+    }
+    return false;
+}
+
 /* Lists where the blocks of a new refcount structure go: one for every range of clusters with
  * references, behind everything. They and the table count themselves too. */
 static enum emu_err plan_refcounts(struct check *c, uint64_t first, uint64_t *table,
@@ -402,11 +459,7 @@ static enum emu_err plan_refcounts(struct check *c, uint64_t first, uint64_t *ta
     rc = refer(c, first << q->h.cluster_bits, table_clusters << q->h.cluster_bits);
     *next = first + table_clusters;
     for (uint64_t i = 0; i < entries && rc == EMU_OK; i++) {
-        bool any = false;
-        uint64_t k = i << q->refblock_bits, n = 1ull << q->refblock_bits;
-        for (; n && k <= c->last_used && !any; k++, n--)
-            any = count_of(&c->refs, k);
-        if (!any || table[i])
+        if (table[i] || !any_reference(c, i << q->refblock_bits, 1ull << q->refblock_bits))
             continue;
         table[i] = *next << q->h.cluster_bits;
         rc = refer(c, table[i], q->cluster_size);

@@ -131,7 +131,7 @@ static enum emu_err write_new_file(struct qcow2 *q, const struct qcow2_create *h
 }
 
 /* Gives every guest cluster a host cluster that reads as zeros (version 2: that holds zeros). */
-static enum emu_err preallocate(struct blk *b, bool full, struct error *err)
+static enum emu_err preallocate(struct blk *b, enum qcow2_preallocation how, struct error *err)
 {
     struct qcow2 *q = qcow2_of(b);
     enum emu_err rc = EMU_OK;
@@ -144,13 +144,15 @@ static enum emu_err preallocate(struct blk *b, bool full, struct error *err)
         uint64_t host = first << q->h.cluster_bits;
         if (q->h.version >= 3)
             flags |= QCOW2_ZERO;
-        if (full)
+        bool reserved = how == QCOW2_PREALLOC_FALLOC &&
+                        host_file_reserve(&q->file, host, got << q->h.cluster_bits);
+        if (how != QCOW2_PREALLOC_METADATA && !reserved)
             for (uint64_t i = 0; i < got && rc == EMU_OK; i++) {
                 memset(q->bounce, 0, q->cluster_size);
                 rc = host_file_write(&q->file, host + (i << q->h.cluster_bits), q->bounce,
                                      q->cluster_size, err);
             }
-        else
+        else if (how == QCOW2_PREALLOC_METADATA)
             (void)host_file_punch(&q->file, host, got << q->h.cluster_bits);
         if (rc == EMU_OK)
             rc = qcow2_map_set(q, at, got, host | flags, q->cluster_size, false, err);
@@ -180,7 +182,7 @@ static enum emu_err complete(const char *path, const struct qcow2_create *how, b
         rc = blk_resize(b, how->size, err);
     qcow2_of(b)->backing_name = name;
     if (rc == EMU_OK && how->preallocation != QCOW2_PREALLOC_OFF)
-        rc = preallocate(b, how->preallocation == QCOW2_PREALLOC_FULL, err);
+        rc = preallocate(b, how->preallocation, err);
     enum emu_err closed = blk_close(b, rc == EMU_OK ? err : NULL);
     return rc == EMU_OK ? closed : rc;
 }

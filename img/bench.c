@@ -100,5 +100,7 @@ int img_bench(int argc, char **argv)
     if (argc - optind != 1 || k.size == 0 || k.size > 1u << 30)
         return img_usage(argv);
     k.step = k.step ? k.step : k.size;
+    if (k.flush_every && k.flush_every < k.depth)
+        return img_failf("Flush interval can't be smaller than depth");
     return bench(&k, argv[optind], format);
 }

@@ -91,15 +91,17 @@ static int compare_piece(struct compare *c, uint64_t at, uint64_t all, uint64_t 
 static int compare(struct compare *c)
 {
     uint64_t all = c->a->size > c->b->size ? c->a->size : c->b->size, len;
+    uint64_t both = min_u64(c->a->size, c->b->size);
     int rc = SAME;
-    if (c->a->size != c->b->size) {
+    if (c->strict && both != all) {
         if (!c->quiet)
-            printf("%s: Image size mismatch!\n", c->strict ? "Strict mode" : "Warning");
-        if (c->strict)
-            return DIFFERENT;
+            printf("Strict mode: Image size mismatch!\n");
+        return DIFFERENT;
     }
     for (uint64_t at = 0; at < all && rc == SAME; at += len) {
-        rc = compare_piece(c, at, all, &len);
+        if (at == both && !c->quiet)
+            printf("Warning: Image size mismatch!\n");
+        rc = compare_piece(c, at, at < both ? both : all, &len);
         progress_show(&c->progress, at, all);
     }
     if (rc == SAME && !c->quiet)
@@ -122,10 +124,10 @@ int img_compare(int argc, char **argv)
         case 's': c.strict = true; break;
         case 'q': c.quiet = true; break;
         case 'U': flags |= IMAGE_UNLOCKED; break;
-        default: return img_usage(argv), FAILED;
+        default: return img_usage(argv);
         }
     if (argc - optind != 2)
-        return img_usage(argv), FAILED;
+        return img_usage(argv); /* 1, as qemu-img */
     int rc = FAILED;
     enum emu_err e = img_open(argv[optind], f1, flags, &c.a, &err);
     if (e == EMU_OK)
@@ -136,6 +138,7 @@ int img_compare(int argc, char **argv)
         rc = compare(&c);
     else
         img_fail(&err);
+    progress_end(&c.progress);
     buffers_free(&c.m);
     blk_close(c.b, NULL);
     blk_close(c.a, NULL);

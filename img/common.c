@@ -98,6 +98,13 @@ static bool option_compat(struct img_new *n, const char *value)
     return true;
 }
 
+const char *const img_preallocations[] = {"off", "metadata", "falloc", "full", NULL};
+
+bool img_known_format(const char *format)
+{
+    return strcmp(format, "raw") == 0 || strcmp(format, "qcow2") == 0;
+}
+
 static bool option_words(struct img_new *n, const char *name, const char *value)
 {
     if (strcmp(name, "compression_type") == 0) {
@@ -105,16 +112,13 @@ static bool option_words(struct img_new *n, const char *name, const char *value)
         if (n->how.compression == QCOW2_ZSTD || strcmp(value, "zlib") == 0)
             return true;
     } else if (strcmp(name, "preallocation") == 0) {
-        static const char *const words[] = {"off", "metadata", "full"};
-        for (unsigned i = 0; i < 3; i++)
-            if (strcmp(value, words[i]) == 0) {
+        bool raw = strcmp(n->format, "raw") == 0;
+        for (unsigned i = 0; img_preallocations[i]; i++)
+            if (strcmp(value, img_preallocations[i]) == 0 &&
+                !(raw && i == QCOW2_PREALLOC_METADATA)) {
                 n->how.preallocation = (enum qcow2_preallocation)i;
                 return true;
             }
-        if (strcmp(value, "falloc") == 0) {
-            n->how.preallocation = QCOW2_PREALLOC_FULL;
-            return true;
-        }
     }
     img_failf("Invalid parameter '%s' of option '%s'", value, name);
     return false;
@@ -206,6 +210,27 @@ void img_new_free(struct img_new *n)
     free(n->backing_format);
 }
 
+/* Zeros that the host's disk has room for. */
+static enum emu_err fill_raw(const char *path, const struct qcow2_create *how, struct error *err)
+{
+    enum { PIECE = 1 << 20 };
+    struct host_file f;
+    enum emu_err rc = host_file_open(&f, path, HOST_FILE_WRITE, err);
+    if (rc != EMU_OK)
+        return rc;
+    bool done = how->preallocation == QCOW2_PREALLOC_FALLOC && host_file_reserve(&f, 0, how->size);
+    uint8_t *zeros = calloc(1, PIECE);
+    if (!zeros)
+        rc = error_set(err, EMU_NOMEM, "out of memory");
+    for (uint64_t at = 0, n; !done && at < how->size && rc == EMU_OK; at += n) {
+        n = how->size - at < PIECE ? how->size - at : PIECE;
+        rc = host_file_write(&f, at, zeros, (size_t)n, err);
+    }
+    free(zeros);
+    host_file_close(&f);
+    return rc;
+}
+
 enum emu_err img_new_file(const struct img_new *n, const char *path, struct error *err)
 {
     struct qcow2_create how = n->how;
@@ -214,7 +239,7 @@ enum emu_err img_new_file(const struct img_new *n, const char *path, struct erro
     how.backing_format = n->backing_format;
     if (strcmp(n->format, "raw") == 0) {
         enum emu_err rc = raw_create(path, how.size, err);
-        return rc;
+        return rc == EMU_OK && how.preallocation ? fill_raw(path, &how, err) : rc;
     }
     if (strcmp(n->format, "qcow2") != 0)
         return error_set(err, EMU_UNSUPPORTED,

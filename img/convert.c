@@ -189,7 +189,7 @@ struct convert_options {
     const char *format, *snapshot, *target_path;
     uint64_t sparse;
     unsigned source_flags;
-    bool compress, existing, quiet, progress;
+    bool compress, existing, target_is_zero, quiet, progress;
 };
 
 static enum emu_err open_sources(struct convert *c, const struct convert_options *o, char **paths,
@@ -230,7 +230,7 @@ static enum emu_err open_target(struct convert *c, struct convert_options *o, st
                        (unsigned long long)c->all);
     if (rc != EMU_OK)
         return rc;
-    c->target_is_zero = !o->existing && !o->target.backing;
+    c->target_is_zero = !o->target.backing && (!o->existing || o->target_is_zero);
     c->compress = o->compress;
     c->backing = image_backing(c->target);
     set_grain(c, o->sparse);
@@ -272,6 +272,7 @@ static bool convert_option(struct convert_options *o, int c, const char *arg)
     case 'l': o->snapshot = arg; return true;
     case 'c': o->compress = true; return true;
     case 'n': o->existing = true; return true;
+    case 1: o->target_is_zero = true; return true;
     case 'p': o->progress = true; return true;
     case 'q': o->quiet = true; return true;
     case 'U': o->source_flags |= IMAGE_UNLOCKED; return true;
@@ -292,13 +293,17 @@ int img_convert(int argc, char **argv)
                                 .sparse = 4096};
     const char *options[16];
     unsigned noptions = 0;
-    for (int c; (c = getopt(argc, argv, "f:O:B:F:o:l:S:t:T:m:r:cnpqUWC")) != -1;) {
+    static const struct option longs[] = {{"target-is-zero", no_argument, NULL, 1}, {0}};
+    for (int c;
+         (c = getopt_long(argc, argv, "f:O:B:F:o:l:S:t:T:m:r:cnpqUWC", longs, NULL)) != -1;) {
         if (!convert_option(&o, c, optarg))
             return img_usage(argv);
         if (c == 'o' && noptions < 16)
             options[noptions++] = optarg;
     }
     int rc = argc - optind < 2 || argc - optind > 64 ? img_usage(argv) : 0;
+    if (rc == 0 && o.target_is_zero && !o.existing)
+        rc = img_failf("--target-is-zero needs -n");
     for (unsigned i = 0; i < noptions && rc == 0; i++)
         rc = !img_options(&o.target, options[i]);
     if (rc == 0) {
@@ -352,6 +357,8 @@ static int dd(struct dd *d)
              start = d->skip < size / d->block + 1 ? d->skip * d->block : size;
     uint64_t end =
         d->has_count && d->count < (size - start) / d->block ? start + d->count * d->block : size;
+    if (d->skip && start == size)
+        fprintf(stderr, "retrace-img: %s: cannot skip to specified offset\n", d->in);
     d->target.how.size = end - start;
     rc = img_new_file(&d->target, d->out, &err);
     if (rc == EMU_OK)

@@ -14,11 +14,12 @@ static void announce(const struct img_new *n, const char *path)
     if (strcmp(n->format, "qcow2") == 0) {
         printf(" cluster_size=%u extended_l2=off", 1u << h->cluster_bits);
         if (h->preallocation)
-            printf(" preallocation=%s",
-                   h->preallocation == QCOW2_PREALLOC_FULL ? "full" : "metadata");
+            printf(" preallocation=%s", img_preallocations[h->preallocation]);
         printf(" compression_type=%s", h->compression == QCOW2_ZSTD ? "zstd" : "zlib");
     }
     printf(" size=%" PRIu64, h->size);
+    if (strcmp(n->format, "raw") == 0 && h->preallocation)
+        printf(" preallocation=%s", img_preallocations[h->preallocation]);
     if (strcmp(n->format, "qcow2") == 0) {
         if (h->version == 2)
             printf(" compat=0.10");
@@ -42,8 +43,8 @@ static int look_at_backing(struct img_new *n, const char *path, bool unchecked)
     if (!n->backing_format && !unchecked)
         return img_failf("%s: Backing file specified without backing format; give it with -F",
                          path);
-    if (unchecked && n->has_size)
-        return 0;
+    if (unchecked)
+        return 0; /* without a size that is refused later */
     char *full = image_resolve(path, n->backing);
     if (!full)
         return img_failf("out of memory");
@@ -61,8 +62,16 @@ static int look_at_backing(struct img_new *n, const char *path, bool unchecked)
 static int create(struct img_new *n, const char *path, bool unchecked, bool quiet)
 {
     struct error err;
+    if (!img_known_format(n->format))
+        return img_failf("%s: Unknown file format '%s'; there are raw and qcow2", path, n->format);
     if (n->backing && look_at_backing(n, path, unchecked))
         return 1;
+    if (strcmp(n->format, "qcow2") == 0) {
+        struct qcow2_create how = n->how;
+        how.backing = n->backing;
+        if (qcow2_create_check(path, &how, &err) != EMU_OK)
+            return img_fail(&err);
+    }
     if (!n->has_size)
         return img_failf("%s: Image creation needs a size parameter", path);
     n->how.size = (n->how.size + 511) & ~511ull; /* whole sectors */
@@ -138,8 +147,11 @@ static int measure(const struct img_new *n, const char *path, const char *format
     struct blk *b;
     uint64_t used = 0, required, full;
     unsigned index;
-    bool qcow2 = strcmp(n->format, "qcow2") == 0;
+    bool qcow2 = strcmp(n->format, "qcow2") == 0, bitmaps = false;
     enum emu_err rc = EMU_OK;
+    struct qcow2_info info;
+    if (!img_known_format(n->format))
+        return img_failf("Unknown file format '%s'", n->format);
     if (path) {
         rc = img_open(path, format, IMAGE_READ_ONLY, &b, &err);
         if (rc != EMU_OK)
@@ -147,6 +159,11 @@ static int measure(const struct img_new *n, const char *path, const char *format
         if (snapshot) {
             rc = img_find_snapshot(b, snapshot, &index, &err);
             rc = rc == EMU_OK ? qcow2_snapshot_view(b, index, &err) : rc;
+        }
+        if (qcow2_is(b) && qcow2) {
+            qcow2_info(b, &info);
+            bitmaps = info.version >= 3 &&
+                      n->how.version >= 3; /* they could have some; none are copied */
         }
         how.size = b->size;
         rc = rc == EMU_OK ? used_bytes(b, how.cluster_bits, &used, &err) : rc;
@@ -161,9 +178,12 @@ static int measure(const struct img_new *n, const char *path, const char *format
     full = qcow2 ? qcow2_measure(&how) : how.size;
     required =
         qcow2 && !how.preallocation ? full - guest + used : full; /* all tables, and the data */
-    printf(json ? "{\n    \"required\": %" PRIu64 ",\n    \"fully-allocated\": %" PRIu64 "\n}\n"
-                : "required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n",
-           required, full);
+    if (json)
+        printf("{\n%s    \"required\": %" PRIu64 ",\n    \"fully-allocated\": %" PRIu64 "\n}\n",
+               bitmaps ? "    \"bitmaps\": 0,\n" : "", required, full);
+    else
+        printf("required size: %" PRIu64 "\nfully allocated size: %" PRIu64 "\n%s", required, full,
+               bitmaps ? "bitmaps size: 0\n" : "");
     return 0;
 }
 

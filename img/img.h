@@ -26,6 +26,8 @@ int img_rebase(int argc, char **argv);
 int img_clone(int argc, char **argv);
 int img_tree(int argc, char **argv);
 int img_bench(int argc, char **argv);
+int img_ls(int argc, char **argv);
+int img_cp(int argc, char **argv);
 
 /* "retrace-img: sentence" on stderr. */
 int img_fail(const struct error *err); /* returns 1 */
@@ -45,6 +47,9 @@ struct img_new {
     bool has_size;
     char *backing, *backing_format; /* owned */
 };
+/* The words of -o preallocation=, by enum qcow2_preallocation; NULL ends them. */
+extern const char *const img_preallocations[];
+bool img_known_format(const char *format);
 /* Adds "cluster_size=64k,compat=0.10"; false: a sentence was printed. `-o help` prints and exits.
  */
 bool img_options(struct img_new *n, const char *options);

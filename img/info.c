@@ -479,6 +479,17 @@ int img_map(int argc, char **argv)
 
 /* --- snapshot --- */
 
+static enum emu_err find_by_name(const struct blk *b, const char *name, unsigned *index,
+                                 struct error *err)
+{
+    struct qcow2_info info;
+    qcow2_info(b, &info);
+    for (*index = 0; *index < info.nb_snapshots; ++*index)
+        if (strcmp(qcow2_snapshot_at(b, *index)->name, name) == 0)
+            return EMU_OK;
+    return error_set(err, EMU_ARG, "%s: there is no snapshot with the name '%s'", b->name, name);
+}
+
 static enum emu_err change(struct blk *b, int action, const char *name, struct error *err)
 {
     struct timespec now;
@@ -491,7 +502,9 @@ static enum emu_err change(struct blk *b, int action, const char *name, struct e
         return qcow2_snapshot_create(
             b, name, (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec, err);
     }
-    enum emu_err rc = img_find_snapshot(b, name, &index, err);
+    /* As qemu-img: a name that looks like another one's id must not delete that one. */
+    enum emu_err rc = action == 'd' ? find_by_name(b, name, &index, err)
+                                    : img_find_snapshot(b, name, &index, err);
     if (rc != EMU_OK)
         return error_prefix(
             err, rc, action == 'a' ? "Could not apply snapshot" : "Could not delete snapshot");

@@ -1,6 +1,7 @@
 /*
  * retrace-img: makes, examines, converts and repairs disk images. Verbs, options, output and exit
- * statuses are qemu-img's where it has the verb; `clone` and `tree` are our own.
+ * statuses are qemu-img's where it has the verb; `clone`, `tree`, `ls` and `cp` are
+ * our own.
  */
 #include "img/img.h"
 
@@ -21,9 +22,13 @@ static const struct verb verbs[] = {
      "[-U] [-c] [-p] [-q] [-n] [-f fmt] [-O fmt] [-B backing [-F fmt]] [-o options] "
      "[-l snapshot] [-S sparse_size] filename [...] output_filename",
      img_convert},
+    {"cp",
+     "[-f fmt] [--partition=n] [-r] [-U] filename source [...] target   (\"::/\" is the image)",
+     img_cp},
     {"create", "[-q] [-f fmt] [-b backing [-F fmt]] [-u] [-o options] filename [size]", img_create},
     {"dd", "[-U] [-f fmt] [-O fmt] [bs=size] [count=n] [skip=n] if=input of=output", img_dd},
     {"info", "[-f fmt] [--output=human|json] [--backing-chain] [-U] filename", img_info},
+    {"ls", "[-f fmt] [--partition=n] [-R] [-b] [-U] filename [directory]", img_ls},
     {"map", "[-f fmt] [--start-offset=n] [--max-length=n] [--output=human|json] [-U] filename",
      img_map},
     {"measure",

@@ -1,11 +1,9 @@
 /*
  * qcow2 against a host that fails: the process dies at every host write in turn, the power fails
  * and takes any of the unsynced sectors with it, the disk is full, writes fail or come back short.
- * Afterwards the check finds no corruption, and everything that was flushed is there.
- *
- * pwrite, fdatasync and ftruncate are replaced here for the whole program. What the power leaves is
- * made from a copy of the file as of the last sync: each sector that differs is old or new by
- * chance.
+ * Afterwards the check finds no corruption, qemu-img's neither (a sample; QCOW2_CRASH_QEMU=1: every
+ * time), and everything that was flushed is there. tests/img/test_img_crash.c does the same with
+ * verbs of retrace-img that change two images.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -20,99 +18,12 @@
 #include "disk/image.h"
 #include "disk/qcow2.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/lib/faults.h"
+
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-enum { SIZE = 300 * 1024 + 512, CLUSTER_BITS = 9, MAX_FILE = 4 << 20 };
-
-static struct {
-    long until; /* host writes until `how` happens; 0: never */
-    enum { NOTHING, DIE, FAIL, SHORT } how;
-    int error;       /* of FAIL */
-    long count;      /* host writes seen */
-    char path[64];   /* the file under test */
-    uint8_t *synced; /* its contents at the last sync */
-    size_t synced_len;
-    unsigned power; /* seed of what the power takes; 0: the host survives */
-} host;
-
-static size_t slurp(const char *path, uint8_t *to)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(to, 1, MAX_FILE, f) : 0;
-    if (f)
-        fclose(f);
-    return n;
-}
-
-static unsigned chance(unsigned *seed)
-{
-    *seed = *seed * 1103515245u + 12345u;
-    return *seed >> 16;
-}
-
-static void power_fails(void)
-{
-    static uint8_t now[MAX_FILE];
-    unsigned seed = host.power;
-    size_t len = slurp(host.path, now);
-    for (size_t at = 0; at < len; at += 512) {
-        static const uint8_t zeros[512];
-        const uint8_t *old = at + 512 <= host.synced_len ? host.synced + at : zeros;
-        if (at + 512 <= len && memcmp(now + at, old, 512) != 0 && chance(&seed) % 2)
-            memcpy(now + at, old, 512);
-    }
-    FILE *f = fopen(host.path, "r+b");
-    if (f && fwrite(now, 1, len, f) == len)
-        fclose(f);
-}
-
-static void die(void)
-{
-    if (host.power)
-        power_fails();
-    _exit(42);
-}
-
-ssize_t pwrite64(int fd, const void *from, size_t len, off64_t at);
-ssize_t pwrite64(int fd, const void *from, size_t len, off64_t at)
-{
-    host.count++;
-    if (host.until && --host.until == 0) {
-        if (host.how == DIE)
-            die();
-        if (host.how == FAIL) {
-            host.until = 1; /* and so on, until the test says otherwise */
-            errno = host.error;
-            return -1;
-        }
-    }
-    if (host.how == SHORT && len > 1)
-        len = len / 2;
-    return syscall(SYS_pwrite64, fd, from, len, at);
-}
-
-ssize_t pwrite(int fd, const void *from, size_t len, off_t at);
-ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
-{
-    return pwrite64(fd, from, len, at);
-}
-
-int fdatasync(int fd);
-int fdatasync(int fd)
-{
-    struct stat a, b;
-    if (host.synced && fstat(fd, &a) == 0 && stat(host.path, &b) == 0 && a.st_ino == b.st_ino)
-        host.synced_len = slurp(host.path, host.synced);
-    return 0;
-}
+enum { SIZE = 300 * 1024 + 512, CLUSTER_BITS = 9 };
 
 /* --- the workload --- */
 
@@ -131,9 +42,9 @@ static int setup(void **state)
 {
     static struct fixture f;
     memset(&host, 0, sizeof(host));
-    strcpy(f.dir, "/tmp/qcow2-XXXXXX");
+    strcpy(f.dir, access("/dev/shm", W_OK) ? "/tmp/qcow2-XXXXXX" : "/dev/shm/qcow2-XXXXXX");
     assert_non_null(mkdtemp(f.dir));
-    snprintf(host.path, sizeof(host.path), "%s/a.qcow2", f.dir);
+    snprintf(host.file[0].path, sizeof(host.file[0].path), "%s/a.qcow2", f.dir);
     snprintf(f.base, sizeof(f.base), "%s/base", f.dir);
     f.err.text[0] = 0;
     *state = &f;
@@ -145,10 +56,9 @@ static int teardown(void **state)
     struct fixture *f = *state;
     host.how = NOTHING;
     host.until = 0;
-    unlink(host.path);
+    unlink(host.file[0].path);
     unlink(f->base);
     rmdir(f->dir);
-    free(host.synced);
     return 0;
 }
 
@@ -183,7 +93,7 @@ static void workload(struct shared *s)
 {
     struct error err;
     struct blk *b;
-    MUST(image_open(host.path, NULL, 0, &b, &err));
+    MUST(image_open(host.file[0].path, NULL, 0, &b, &err));
     put(b, s, 0, 5000, 1);
     flush(b, s);
     put(b, s, 2000, 40000, 2);
@@ -215,8 +125,8 @@ static void make_image(unsigned version, unsigned refcount_order)
     how.version = version;
     how.cluster_bits = CLUSTER_BITS;
     how.refcount_order = refcount_order;
-    unlink(host.path); /* some hosts flush a file that is emptied and written again: slow */
-    assert_int_equal(qcow2_create(host.path, &how, &err), EMU_OK);
+    unlink(host.file[0].path); /* some hosts flush a file that is emptied and written again: slow */
+    assert_int_equal(qcow2_create(host.file[0].path, &how, &err), EMU_OK);
 }
 
 static void print_line(void *arg, const char *line)
@@ -226,12 +136,42 @@ static void print_line(void *arg, const char *line)
         print_message("%s\n", line);
 }
 
+/* What qemu-img finds: leaks, and COPIED flags that contradict a count that is too high, which it
+ * calls errors though nothing can be lost by them (docs/DISKS.md). After leaks were repaired,
+ * nothing. Not at every write: it takes its time. */
+static void assert_qemu_agrees(long at)
+{
+    char line[512];
+    struct error err;
+    struct blk *b;
+    struct qcow2_check c = {0};
+    static int there = -1;
+    if (there < 0)
+        there = system("qemu-img --version >/dev/null 2>&1") == 0;
+    if (!there || (at % 17 != 3 && !getenv("QCOW2_CRASH_QEMU")))
+        return;
+    snprintf(line, sizeof(line),
+             "cp %s %s.c && (qemu-img check %s.c 2>&1 | grep ERROR | grep -v OFLAG_COPIED)",
+             host.file[0].path, host.file[0].path, host.file[0].path);
+    if (system(line) == 0)
+        fail_msg("after write %ld: qemu-img check finds errors (see above)", at);
+    snprintf(line, sizeof(line), "%s.c", host.file[0].path);
+    MUST(image_open(line, NULL, 0, &b, &err));
+    MUST(qcow2_check(b, QCOW2_REPAIR_LEAKS, &c, &err));
+    MUST(blk_close(b, &err));
+    snprintf(line, sizeof(line), "qemu-img check %s.c >/dev/null; r=$?; rm %s.c; exit $r",
+             host.file[0].path, host.file[0].path);
+    if (system(line) != 0)
+        fail_msg("after write %ld and a repair of leaks: qemu-img check is not content", at);
+}
+
 static void assert_sound(struct fixture *f, const struct shared *s, long at)
 {
     static uint8_t back[SIZE];
     struct qcow2_check c = {.say = print_line};
     struct blk *b;
-    enum emu_err rc = image_open(host.path, NULL, 0, &b, &f->err);
+    assert_qemu_agrees(at);
+    enum emu_err rc = image_open(host.file[0].path, NULL, 0, &b, &f->err);
     if (rc != EMU_OK)
         print_message("after write %ld: %s\n", at, f->err.text);
     assert_int_equal(rc, EMU_OK);
@@ -254,19 +194,15 @@ static bool run_until(struct shared *s, long n, unsigned power)
     memset(s, 0, sizeof(*s));
     pid_t child = fork();
     if (child == 0) {
-        host.how = DIE;
-        host.until = n;
-        host.power = power;
-        host.synced = malloc(MAX_FILE);
-        host.synced_len = slurp(host.path, host.synced);
+        faults_arm(n, power);
         workload(s);
         _exit(0);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
-    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
-    return WEXITSTATUS(status) == 42;
+    assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAULTS_DIED);
+    return WEXITSTATUS(status) == FAULTS_DIED;
 }
 
 static void die_everywhere(struct fixture *f, unsigned version, unsigned order, unsigned power)
@@ -312,7 +248,7 @@ static void resize_workload(void)
 {
     struct error err;
     struct blk *b;
-    MUST(image_open(host.path, NULL, 0, &b, &err));
+    MUST(image_open(host.file[0].path, NULL, 0, &b, &err));
     MUST(blk_resize(b, 40 << 20, &err));
     MUST(blk_resize(b, 100000, &err));
     MUST(qcow2_make_empty(b, &err));
@@ -328,23 +264,22 @@ static void a_resize_killed_at_any_write_leaves_a_sound_image(void **state)
         struct blk *b;
         make_image(3, 4);
         memset(data, 0x5a, sizeof(data));
-        assert_int_equal(image_open(host.path, NULL, 0, &b, &f->err), EMU_OK);
+        assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
         assert_int_equal(blk_write(b, 0, data, SIZE, &f->err), EMU_OK);
         assert_int_equal(qcow2_snapshot_create(b, "kept", 1, &f->err), EMU_OK);
         assert_int_equal(blk_close(b, &f->err), EMU_OK);
         pid_t child = fork();
         if (child == 0) {
-            host.how = DIE;
-            host.until = n;
+            faults_arm(n, 0);
             resize_workload();
             _exit(0);
         }
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
-        died = WEXITSTATUS(status) == 42;
+        died = WEXITSTATUS(status) == FAULTS_DIED;
         struct qcow2_check c = {.say = print_line};
-        assert_int_equal(image_open(host.path, NULL, 0, &b, &f->err), EMU_OK);
+        assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
         assert_int_equal(qcow2_check(b, QCOW2_REPAIR_NONE, &c, &f->err), EMU_OK);
         assert_int_equal(c.corruptions, 0);
         assert_int_equal(qcow2_snapshot_apply(b, 0, &f->err), EMU_OK);
@@ -357,6 +292,90 @@ static void a_resize_killed_at_any_write_leaves_a_sound_image(void **state)
     }
 }
 
+/* --- applying a snapshot, killed --- */
+
+/* Three states, two of them snapshots; all different, all with clusters in common. */
+static void make_states(struct fixture *f, uint8_t states[3][SIZE])
+{
+    struct blk *b;
+    make_image(3, 4);
+    memset(states, 0, 3 * SIZE);
+    assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned at = 20000 * i, len = i == 2 ? 90000 : 50000;
+        if (i)
+            memcpy(states[i], states[i - 1], SIZE);
+        memset(states[i] + at, 0x11 * (int)(i + 1), len);
+        assert_int_equal(blk_write(b, at, states[i] + at, len, &f->err), EMU_OK);
+        if (i < 2)
+            assert_int_equal(qcow2_snapshot_create(b, i ? "two" : "one", 1, &f->err), EMU_OK);
+    }
+    assert_int_equal(blk_close(b, &f->err), EMU_OK);
+}
+
+static void apply_workload(void)
+{
+    struct error err;
+    struct blk *b;
+    MUST(image_open(host.file[0].path, NULL, 0, &b, &err));
+    MUST(qcow2_snapshot_apply(b, 0, &err));
+    MUST(blk_close(b, &err));
+}
+
+/* The present contents are the old ones or the snapshot's, never a mixture; both snapshots are
+ * what they were. */
+static void assert_one_state(struct fixture *f, const uint8_t states[3][SIZE], long n)
+{
+    static uint8_t back[SIZE];
+    struct qcow2_check c = {.say = print_line};
+    struct blk *b;
+    assert_qemu_agrees(n);
+    assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
+    assert_int_equal(qcow2_check(b, QCOW2_REPAIR_NONE, &c, &f->err), EMU_OK);
+    assert_int_equal(c.corruptions, 0);
+    assert_int_equal(blk_read(b, 0, back, SIZE, &f->err), EMU_OK);
+    if (memcmp(back, states[2], SIZE) != 0 && memcmp(back, states[0], SIZE) != 0)
+        fail_msg("after write %ld the image is neither what it was nor the snapshot", n);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(qcow2_snapshot_apply(b, i, &f->err), EMU_OK);
+        assert_int_equal(blk_read(b, 0, back, SIZE, &f->err), EMU_OK);
+        assert_memory_equal(back, states[i], SIZE);
+    }
+    assert_int_equal(qcow2_check(b, QCOW2_REPAIR_NONE, &c, &f->err), EMU_OK);
+    assert_int_equal(c.corruptions, 0);
+    assert_int_equal(blk_close(b, &f->err), EMU_OK);
+}
+
+static void apply_and_die(struct fixture *f, unsigned power)
+{
+    static uint8_t states[3][SIZE];
+    bool died = true;
+    long n;
+    for (n = 1; died; n++) {
+        make_states(f, states);
+        pid_t child = fork();
+        if (child == 0) {
+            faults_arm(n, power ? power + (unsigned)n : 0);
+            apply_workload();
+            _exit(0);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+        died = WEXITSTATUS(status) == FAULTS_DIED;
+        assert_one_state(f, states, n);
+    }
+    assert_true(n > 5);
+}
+
+static void a_snapshot_is_applied_wholly_or_not_at_all(void **state) { apply_and_die(*state, 0); }
+
+static void a_snapshot_is_applied_wholly_or_not_at_all_when_power_fails(void **state)
+{
+    for (unsigned seed = 1; seed <= 3; seed++)
+        apply_and_die(*state, 777 * seed);
+}
+
 /* --- errors that the host reports --- */
 
 static void fail_at(struct fixture *f, long n, int error)
@@ -366,7 +385,7 @@ static void fail_at(struct fixture *f, long n, int error)
     make_image(3, 4);
     memset(old, 9, sizeof(old));
     memset(data, 7, sizeof(data));
-    assert_int_equal(image_open(host.path, NULL, 0, &b, &f->err), EMU_OK);
+    assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
     assert_int_equal(blk_write(b, 0, old, 30000, &f->err), EMU_OK);
     assert_int_equal(blk_flush(b, &f->err), EMU_OK);
     host.how = FAIL;
@@ -376,7 +395,7 @@ static void fail_at(struct fixture *f, long n, int error)
     enum emu_err flushed = blk_flush(b, &f->err);
     if (wrote != EMU_OK || flushed != EMU_OK) {
         assert_non_null(strstr(f->err.text, strerror(error)));
-        assert_non_null(strstr(f->err.text, host.path));
+        assert_non_null(strstr(f->err.text, host.file[0].path));
     }
     host.how = NOTHING; /* somebody made room */
     host.until = 0;
@@ -384,7 +403,7 @@ static void fail_at(struct fixture *f, long n, int error)
     assert_memory_equal(back, old, 20000);
     assert_int_equal(blk_write(b, 20000, data, sizeof(data), &f->err), EMU_OK);
     assert_int_equal(blk_close(b, &f->err), EMU_OK);
-    assert_int_equal(image_open(host.path, NULL, 0, &b, &f->err), EMU_OK);
+    assert_int_equal(image_open(host.file[0].path, NULL, 0, &b, &f->err), EMU_OK);
     assert_int_equal(blk_read(b, 20000, back, sizeof(back), &f->err), EMU_OK);
     assert_memory_equal(back, data, sizeof(back));
     struct qcow2_check c = {.say = print_line};
@@ -426,6 +445,8 @@ int main(void)
         T(wide_refcounts_that_need_a_larger_table_are_crash_safe_too),
         T(power_that_fails_at_any_write_leaves_a_sound_image),
         T(a_resize_killed_at_any_write_leaves_a_sound_image),
+        T(a_snapshot_is_applied_wholly_or_not_at_all),
+        T(a_snapshot_is_applied_wholly_or_not_at_all_when_power_fails),
         T(a_full_disk_is_an_error_and_loses_nothing),
         T(a_failing_disk_is_an_error_and_loses_nothing),
         T(short_writes_are_continued),
