@@ -571,6 +571,7 @@ static const struct job jobs[JOB_LAST + 1] = {
     [JOB_PACKET_OUT] = {ATA_CDROM, NULL, atapi_out_block},
     [JOB_PACKET_DMA] = {ATA_CDROM, atapi_dma_step, NULL},
     [JOB_PACKET_END] = {ATA_CDROM, atapi_end_step, NULL},
+    [JOB_TRIM] = {ATA_DISK, ata_disk_trim_step, NULL},
 };
 
 static const struct job *job_of(const struct ata *a)

@@ -5,7 +5,8 @@
  * as many as SET MULTIPLE MODE said; the drive is busy before each block that it reads and after
  * each that it writes. DMA: ATA_SCRATCH bytes at a time, each at the virtual time at which the
  * disk has them. A failed host read is an uncorrectable error (UNC), a failed or refused host write
- * an aborted command; the sentence goes to the log.
+ * an aborted command; the sentence goes to the log. TRIM (ATA8-ACS2 7.10, T13 2015-D) lets the image forget sectors: what
+ * they read afterwards is up to its format.
  *
  * NOT MODELLED: what ata.c lists; a SET MAX that outlives the machine's reset (it is volatile).
  */
@@ -251,6 +252,40 @@ void ata_disk_flush_step(struct ata *a, vtime at)
     ata_fail(a, ERROR_ABRT);
 }
 
+/* An entry of DATA SET MANAGEMENT's list: 48 bits of address, 16 of length; length 0 is none. False: not on the disk. */
+static bool trim_range(struct ata *a, const uint8_t *entry)
+{
+    struct error err = {""};
+    uint64_t from = 0, n = entry[6] | (uint64_t)entry[7] << 8, end = ata_active(a)->max_sectors;
+    for (unsigned i = 0; i < 6; i++)
+        from |= (uint64_t)entry[i] << (8 * i);
+    if (n == 0)
+        return true;
+    if (from >= end || n > end - from)
+        return false;
+    if (blk_discard(ata_medium(a), from * ATA_SECTOR, n * ATA_SECTOR, &err)) /* no harm: it stays as it is */
+        log_guest(a->w.log, a->dev.id, "drive %u: %s", a->st.active, err.text);
+    return true;
+}
+
+void ata_disk_trim_step(struct ata *a, vtime at)
+{
+    uint32_t bytes = (a->st.left < TRIM_BLOCKS ? a->st.left : TRIM_BLOCKS) * ATA_SECTOR;
+    (void)at;
+    if (!ata_dma_ready(a, false) || a->w.dma.move(a->w.dma.arg, a->scratch, bytes, false) != bytes) {
+        ata_wait_dma(a);
+        return;
+    }
+    for (uint32_t i = 0; i < bytes; i += 8) {
+        if (!trim_range(a, a->scratch + i)) {
+            ata_fail(a, ERROR_IDNF);
+            return;
+        }
+    }
+    a->st.left = 0;
+    ata_done(a);
+}
+
 /* ---- Commands ---- */
 
 /* Reads the registers into lba and left; false: the command has failed. */
@@ -308,6 +343,19 @@ static void finish(struct ata *a, unsigned flags, vtime now)
 {
     (void)flags;
     ata_busy(a, JOB_FINISH, now + ata_command_time(a));
+}
+
+/* Feature bit 0: TRIM, with a list of `count` blocks. */
+static void data_set_management(struct ata *a, unsigned flags, vtime now)
+{
+    const struct ata_taskfile *r = &ata_active(a)->reg;
+    uint32_t blocks = sector_count(r, flags & EXT);
+    if (r->feature[0] != 1 || blocks > TRIM_BLOCKS || !a->w.dma.move || ata_medium(a)->read_only) {
+        ata_fail(a, ERROR_ABRT);
+        return;
+    }
+    a->st.left = blocks;
+    ata_busy(a, JOB_TRIM, now + ata_command_time(a));
 }
 
 static void seek(struct ata *a, unsigned flags, vtime now)
@@ -458,6 +506,7 @@ static const struct command {
     uint8_t flags;
     void (*start)(struct ata *a, unsigned flags, vtime now);
 } commands[] = {
+    {0x06, 0x06, EXT, data_set_management},
     {0x10, 0x1f, 0, recalibrate},
     {0x20, 0x21, 0, transfer},
     {0x24, 0x24, EXT, transfer},

@@ -111,6 +111,11 @@ void ata_identify_disk(struct ata *a)
     put_word(a, 48, 0x0001); /* 32-bit PIO */
     put_word(a, 50, 0x4000);
     put_word(a, 51, 0x0200); /* PIO mode 2 without IORDY */
+    put_word(a, 80, 0x00fe); /* ATA-1 to ATA/ATAPI-7: hosts look for TRIM from there on */
+    if (a->w.dma.move) {
+        put_word(a, 105, TRIM_BLOCKS);
+        put_word(a, 169, 0x0001); /* TRIM (ATA8-ACS2) */
+    }
     put_word(a, 59, d->multiple ? 0x0100u | d->multiple : 0);
     identify_size(a);
     identify_features(a);

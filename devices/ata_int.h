@@ -39,6 +39,8 @@ enum { /* interrupt reason, in the count register: PACKET */
        REASON_TO_HOST = 0x02,
 };
 
+enum { TRIM_BLOCKS = 8 /* of ranges that DATA SET MANAGEMENT takes at once */ };
+
 enum { POWER_STANDBY = 0x00, POWER_SLEEP = 0x01, POWER_IDLE = 0x80, POWER_ACTIVE = 0xff };
 
 enum ata_phase {
@@ -68,7 +70,8 @@ enum ata_job {
     JOB_PACKET_OUT,
     JOB_PACKET_DMA,
     JOB_PACKET_END,
-    JOB_LAST = JOB_PACKET_END,
+    JOB_TRIM,
+    JOB_LAST = JOB_TRIM,
 };
 
 /* A drive at work, with what belongs to it. */
@@ -108,6 +111,7 @@ void ata_disk_read_dma_step(struct ata *a, vtime at);
 void ata_disk_write_dma_step(struct ata *a, vtime at);
 void ata_disk_verify_step(struct ata *a, vtime at);
 void ata_disk_flush_step(struct ata *a, vtime at);
+void ata_disk_trim_step(struct ata *a, vtime at);
 void ata_disk_read_block(struct ata *a, vtime now);  /* the host has taken a block */
 void ata_disk_write_block(struct ata *a, vtime now); /* has filled one */
 

@@ -49,6 +49,7 @@ struct machine_config {
     const char *vgabios_path;   /* NULL: none */
     const char *rom_dir;        /* our own ROM images (linuxboot.bin) */
     const char *floppy_path[FLOPPY_DRIVES]; /* NULL: empty drive */
+    const char *floppy_format[FLOPPY_DRIVES]; /* NULL: what the file is */
     bool floppy_readonly[FLOPPY_DRIVES];
     struct ide_config ide[IDE_DRIVES];
     bool snapshot;              /* writes go to memory, not to the images */

@@ -17,7 +17,7 @@ enum input_kind {
     INPUT_POWERDOWN, /* the power button (ACPI) */
     INPUT_NMI,
     INPUT_RATE,      /* value = new clock rate (ns per instruction * 65536) */
-    INPUT_INSERT,    /* a = drive (floppies, then IDE), b = 1 read-only; text = path */
+    INPUT_INSERT,    /* a = drive (floppies, then IDE), b = 1 read-only, value = format (0 found out, 1 raw, 2 qcow2); text = path */
     INPUT_EJECT,     /* a = drive; b = 1: the guest is only asked */
     INPUT_PACKET,    /* a = network card; text, len = the frame */
     INPUT_LINK,      /* a = network card, b = 1: its cable is plugged in */

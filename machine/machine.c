@@ -19,7 +19,7 @@ static enum emu_err choose_drives(struct machine *m, struct error *err)
         bool readonly = true;
         if (!m->cfg.floppy_path[d])
             continue;
-        enum emu_err e = pc_open_floppy(m, m->cfg.floppy_path[d], &readonly, &image, err);
+        enum emu_err e = pc_open_floppy(m, m->cfg.floppy_path[d], m->cfg.floppy_format[d], &readonly, &image, err);
         if (e)
             return e;
         m->floppy_type[d] = floppy_drive_type_for(image->size);
@@ -36,7 +36,7 @@ static enum emu_err open_ide(struct machine *m, struct error *err)
         const struct ide_config *c = &m->cfg.ide[d];
         bool readonly = c->readonly;
         if (c->present && c->path)
-            e = pc_open_ide(m, d, c->path, &readonly, &m->ide[d], err);
+            e = pc_open_ide(m, d, c->path, c->format, &readonly, &m->ide[d], err);
     }
     return e;
 }
@@ -47,7 +47,7 @@ static enum emu_err open_floppies(struct machine *m, struct error *err)
         if (!m->cfg.floppy_path[d])
             continue;
         enum emu_err e =
-            machine_insert(m, d, m->cfg.floppy_path[d], m->cfg.floppy_readonly[d], err);
+            machine_insert(m, d, m->cfg.floppy_path[d], m->cfg.floppy_format[d], m->cfg.floppy_readonly[d], err);
         if (e)
             return e;
     }
@@ -102,11 +102,14 @@ void machine_free(struct machine *m)
 /* --- input --- */
 
 static enum emu_err open_medium(const struct machine *m, unsigned drive, const char *path,
-                                bool *readonly, struct blk **out, struct error *err)
+                                const char *format, bool *readonly, struct blk **out, struct error *err)
 {
-    return drive < MEDIA_IDE ? pc_open_floppy(m, path, readonly, out, err)
-                             : pc_open_ide(m, drive - MEDIA_IDE, path, readonly, out, err);
+    return drive < MEDIA_IDE ? pc_open_floppy(m, path, format, readonly, out, err)
+                             : pc_open_ide(m, drive - MEDIA_IDE, path, format, readonly, out, err);
 }
+
+/* What an input event says of a format. */
+static const char *const image_formats[] = {NULL, "raw", "qcow2"};
 
 static struct blk **medium_of(struct machine *m, unsigned drive)
 {
@@ -141,9 +144,10 @@ static void apply_insert(struct machine *m, const struct input_event *ev)
     struct error err;
     unsigned drive = ev->a;
     bool readonly = ev->b != 0;
+    const char *format = image_formats[ev->value % ARRAY_LEN(image_formats)];
     if (in_drive(m, drive, ev->text))
         remove_medium(m, drive); /* it cannot be opened twice */
-    enum emu_err e = open_medium(m, drive, ev->text, &readonly, &image, &err);
+    enum emu_err e = open_medium(m, drive, ev->text, format, &readonly, &image, &err);
     if (!e && drive < MEDIA_IDE)
         e = pc_insert_floppy(m->pc, drive, image, readonly, &err);
     else if (!e)
@@ -327,19 +331,30 @@ bool machine_locked(const struct machine *m, unsigned drive)
     return drive >= MEDIA_IDE && ata_locked(&m->pc->ide[d / ATA_DRIVES], d % ATA_DRIVES);
 }
 
-enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path, bool readonly,
-                            struct error *err)
+static unsigned format_number(const char *format)
 {
+    unsigned i = 0;
+    while (format && ++i < ARRAY_LEN(image_formats) && strcmp(image_formats[i], format) != 0)
+        ;
+    return i;
+}
+
+enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path, const char *format,
+                            bool readonly, struct error *err)
+{
+    unsigned number = format_number(format);
     struct blk *probe = NULL; /* refuse a bad image now, while the old one is still in */
     bool ro = readonly;
     enum emu_err e = check_changeable(m, drive, err);
+    if (!e && number == ARRAY_LEN(image_formats))
+        return error_set(err, EMU_ARG, "%s: there is no image format \"%s\" here; raw and qcow2 do", path, format);
     if (!e && !in_drive(m, drive, path))
-        e = open_medium(m, drive, path, &ro, &probe, err);
+        e = open_medium(m, drive, path, format, &ro, &probe, err);
     blk_close(probe, NULL);
     if (e)
         return e;
     struct input_event ev = {
-        .kind = INPUT_INSERT, .a = (uint8_t)drive, .b = readonly, .text = (char *)path};
+        .kind = INPUT_INSERT, .a = (uint8_t)drive, .b = readonly, .value = number, .text = (char *)path};
     e = machine_post(m, &ev, err);
     if (!e)
         drain_input(m);

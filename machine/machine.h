@@ -91,8 +91,9 @@ bool machine_serial_busy(const struct machine *m, unsigned port); /* some are st
 void machine_packet_in(struct machine *m, unsigned nic, const uint8_t *frame, size_t len);
 void machine_set_link(struct machine *m, unsigned nic, bool up);
 
-/* Media. Drives are numbered floppies first, then IDE (MEDIA_IDE). The image is opened (and refused with a sentence) before anything changes. */
-MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path,
+/* Media. Drives are numbered floppies first, then IDE (MEDIA_IDE). The image is opened (and refused with a sentence)
+ * before anything changes. `format` is "raw", "qcow2" or NULL: found out. */
+MUST_CHECK enum emu_err machine_insert(struct machine *m, unsigned drive, const char *path, const char *format,
                                        bool readonly, struct error *err);
 void machine_eject(struct machine *m, unsigned drive);
 /* What is in a drive, or NULL. */

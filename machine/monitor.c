@@ -232,20 +232,22 @@ static enum emu_err ask_locked(struct monitor *mon, unsigned drive, const char *
     return error_set(err, EMU_ARG, "%s is locked by the guest, which was asked to eject; try again, or use eject -f", name);
 }
 
-/* change floppy0 FILE [raw [read-only]] */
+/* change floppy0 FILE [FORMAT [MODE]] */
 static enum emu_err word_change(struct monitor *mon, const struct args *a, struct error *err)
 {
     static const char *const modes[] = {"retain", "read-only", "read-write", NULL};
+    static const char *const formats[] = {"raw", "qcow2", NULL};
+    const char *format = a->count > 3 ? a->word[3] : NULL;
     unsigned drive;
     const char *mode = a->count > 4 ? a->word[4] : "retain";
     enum emu_err e = drive_number(mon, a->word[1], &drive, err);
-    if (!e && a->count > 3 && strcmp(a->word[3], "raw") != 0)
-        return error_set(err, EMU_ARG, "there is no image format \"%s\" for this drive; did you mean \"raw\"?", a->word[3]);
+    if (!e && format && strcmp(format, formats[0]) != 0 && strcmp(format, formats[1]) != 0)
+        return error_set(err, EMU_ARG, "there is no image format \"%s\"; did you mean \"%s\"?", format, nearest_word(format, formats));
     if (!e)
         e = ask_locked(mon, drive, a->word[1], err);
     for (size_t i = 0; !e && modes[i]; i++) {
         if (strcmp(modes[i], mode) == 0)
-            return machine_insert(mon->m, drive, a->word[2], i == 1, err);
+            return machine_insert(mon->m, drive, a->word[2], format, i == 1, err);
     }
     return e ? e : error_set(err, EMU_ARG, "there is no mode \"%s\"; did you mean \"%s\"?", mode, nearest_word(mode, modes));
 }
@@ -621,7 +623,7 @@ static const struct word {
     {"type", 1, 1, word_type, "\"TEXT\"", "type text; \\n is Enter", false},
     {"mouse_move", 2, 3, word_mouse_move, "DX DY [DZ]", "move the mouse", false},
     {"mouse_button", 1, 1, word_mouse_button, "STATE", "1 left, 2 right, 4 middle", false},
-    {"change", 2, 4, word_change, "DRIVE FILE [raw [read-only]]", "put an image into floppy0, ide1-cd0...", false},
+    {"change", 2, 4, word_change, "DRIVE FILE [FORMAT [MODE]]", "put an image into floppy0, ide1-cd0...", false},
     {"eject", 1, 2, word_eject, "[-f] DRIVE", "empty a drive (-f: also one that the guest has locked)", false},
     {"hostfwd_add", 1, 2, word_hostfwd_add, "[NETDEV] tcp:[HOST]:PORT-[GUEST]:PORT", "forward a port of this host", false},
     {"hostfwd_remove", 1, 2, word_hostfwd_remove, "[NETDEV] tcp:[HOST]:PORT", "no longer", false},

@@ -853,12 +853,12 @@ static enum emu_err open_image(const struct machine *m, const char *path, const 
     return e;
 }
 
-enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly,
+enum emu_err pc_open_floppy(const struct machine *m, const char *path, const char *format, bool *readonly,
                             struct blk **out, struct error *err)
 {
     struct blk *image;
     bool snapshot = m->cfg.snapshot;
-    enum emu_err e = open_image(m, path, NULL, *readonly || snapshot, &image, err);
+    enum emu_err e = open_image(m, path, format, *readonly || snapshot, &image, err);
     if (e)
         return e;
     if (!floppy_format_of(image->size)) {
@@ -884,15 +884,15 @@ enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, 
 
 void pc_eject_floppy(struct pc *pc, unsigned drive) { i82077_eject(&pc->fdc, drive); }
 
-enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, bool *readonly,
-                         struct blk **out, struct error *err)
+enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, const char *format,
+                         bool *readonly, struct blk **out, struct error *err)
 {
     const struct ide_config *c = &m->cfg.ide[drive];
     struct blk *image;
     bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
     unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
     *readonly |= c->cdrom;
-    enum emu_err e = open_image(m, path, c->format, *readonly || snapshot, &image, err);
+    enum emu_err e = open_image(m, path, format, *readonly || snapshot, &image, err);
     if (e)
         return e;
     if (image->size < least)

@@ -117,16 +117,16 @@ MUST_CHECK enum emu_err pc_new(struct machine *m, struct pc **out, struct error 
 void pc_free(struct pc *pc); /* NULL is nothing */
 void pc_reset(struct pc *pc, enum reset_kind kind);
 
-/* Opens an image as this machine's configuration says (-snapshot); *readonly becomes what it is. */
-MUST_CHECK enum emu_err pc_open_floppy(const struct machine *m, const char *path, bool *readonly,
-                                       struct blk **out, struct error *err);
+/* Opens an image as this machine's configuration says (-snapshot); *readonly becomes what it is. `format`: NULL, found out. */
+MUST_CHECK enum emu_err pc_open_floppy(const struct machine *m, const char *path, const char *format,
+                                       bool *readonly, struct blk **out, struct error *err);
 MUST_CHECK enum emu_err pc_insert_floppy(struct pc *pc, unsigned drive, struct blk *image, bool readonly,
                                          struct error *err);
 void pc_eject_floppy(struct pc *pc, unsigned drive);
 
 /* The same for IDE drives; a hard disk's medium is there from the start and stays. */
-MUST_CHECK enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, bool *readonly,
-                                    struct blk **out, struct error *err);
+MUST_CHECK enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *path, const char *format,
+                                    bool *readonly, struct blk **out, struct error *err);
 void pc_set_cdrom(struct pc *pc, unsigned drive, struct blk *image); /* NULL: empty */
 /* "ide0-hd0", "ide1-cd0": QEMU's names. */
 const char *pc_ide_name(const struct machine *m, unsigned drive);

@@ -390,6 +390,7 @@ static enum emu_err use_floppy(struct options *o, const struct drive_words *d, s
     if (!d->c.path || i >= FLOPPY_DRIVES)
         return error_set(err, EMU_ARG, "-drive if=floppy: give file=X; there are two floppies, index=0 and index=1");
     o->cfg.floppy_path[i] = d->c.path;
+    o->cfg.floppy_format[i] = d->c.format;
     o->cfg.floppy_readonly[i] = d->c.readonly;
     if (d->c.snapshot)
         o->cfg.snapshot = true;

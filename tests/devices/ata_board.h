@@ -22,7 +22,8 @@ static const vtime MS = 1000000;
 struct test_disk {
     struct blk blk;
     uint64_t bad;
-    unsigned flushes, used;
+    unsigned flushes, discards, used;
+    uint64_t discarded, discarded_len; /* the last range, in bytes */
     uint64_t number[SLOTS];
     uint8_t data[SLOTS][512];
 };
@@ -82,9 +83,19 @@ static inline enum emu_err disk_flush(struct blk *b, struct error *err)
     return EMU_OK;
 }
 
+static inline enum emu_err disk_discard(struct blk *b, uint64_t offset, uint64_t len, struct error *err)
+{
+    struct test_disk *d = CONTAINER_OF(b, struct test_disk, blk);
+    (void)err;
+    d->discards++;
+    d->discarded = offset;
+    d->discarded_len = len;
+    return EMU_OK;
+}
+
 static inline struct test_disk *new_disk(struct bench *b, uint64_t sectors)
 {
-    static const struct blk_ops ops = {.read = disk_read, .write = disk_write, .flush = disk_flush};
+    static const struct blk_ops ops = {.read = disk_read, .write = disk_write, .flush = disk_flush, .discard = disk_discard};
     struct test_disk *d = bench_alloc(b, sizeof(*d));
     d->blk = (struct blk){&ops, "test disk", sectors * 512, false};
     d->bad = UINT64_MAX;

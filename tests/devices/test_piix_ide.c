@@ -321,6 +321,54 @@ static void identify_offers_dma_and_tells_the_mode(void **state)
     assert_int_equal(wait_ready(b) & ERR, ERR);
 }
 
+static void trim(struct bench *b, uint8_t feature, uint8_t blocks)
+{
+    out8(b, COUNT, 0); /* the high byte */
+    issue(b, 0x06, feature, blocks, 0, 0xe0);
+    clock_step(b, 5 * MS);
+}
+
+/* ATA8-ACS2 7.10: 8 bytes a range; those of length 0 are none. */
+static void trim_reaches_the_image(void **state)
+{
+    struct bench *b = *state;
+    struct test_disk *d = board(b)->disk;
+    phys_write(b->phys, 0x9000, 0x64, 4);
+    phys_write(b->phys, 0x9004, 0x00080000, 4); /* sectors 100 to 107 */
+    for (unsigned i = 8; i < 512; i += 4)
+        phys_write(b->phys, 0x9000 + i, 0, 4);
+    descriptor(b, 0, 0x9000, 512, true);
+    start(b, false);
+    trim(b, 1, 1);
+    assert_int_equal(in8(b, STATUS), DRDY | DSC);
+    assert_int_equal(d->discards, 1);
+    assert_int_equal(d->discarded, 100 * 512);
+    assert_int_equal(d->discarded_len, 8 * 512);
+    phys_write(b->phys, 0x900c, 0x00010fff, 4); /* far behind the end */
+    out8(b, BMICOM, 0);
+    start(b, false);
+    trim(b, 1, 1);
+    assert_int_equal(in8(b, STATUS) & ERR, ERR);
+    assert_int_equal(in8(b, ERROR), IDNF);
+    trim(b, 1, 9); /* more than word 105 allows */
+    assert_int_equal(in8(b, STATUS) & ERR, ERR);
+    assert_int_equal(in8(b, ERROR), ABRT);
+    trim(b, 2, 1);
+    assert_int_equal(in8(b, STATUS) & ERR, ERR);
+}
+
+static void identify_offers_trim(void **state)
+{
+    struct bench *b = *state;
+    uint8_t d[512];
+    issue(b, 0xec, 0, 0, 0, 0xa0);
+    wait_ready(b);
+    read_words(b, d, 512);
+    assert_int_equal(word_at(d, 169) & 1, 1);
+    assert_int_equal(word_at(d, 105), 8);
+    assert_int_equal(word_at(d, 80) & 0x80, 0x80);
+}
+
 static void poke(struct bench *b)
 {
     set_up(b);
@@ -352,6 +400,8 @@ int main(void)
         T(descriptors_outside_memory_do_no_harm),
         T(the_second_channel_reads_a_cd_by_dma),
         T(identify_offers_dma_and_tells_the_mode),
+        T(trim_reaches_the_image),
+        T(identify_offers_trim),
         DEVICE_TESTS_OF(piix_ide),
         DEVICE_TESTS_OF(ata_by_dma),
     };

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "disk/qcow2.h"
 #include "machine/monitor.h"
 #include "tests/lib/rom_machine.h"
 
@@ -432,11 +433,34 @@ static void media_change_and_a_bad_image_changes_nothing(void **state)
     snprintf(line, sizeof(line), "change floppy0 %s raw read-only", f->image);
     expect_exactly(f, line, "");
     expect(f, "info block", "floppy0: 360 KiB, read-only\n");
-    snprintf(line, sizeof(line), "change floppy0 %s qcow2", f->image);
+    snprintf(line, sizeof(line), "change floppy0 %s rwa", f->image);
     expect(f, line, "did you mean \"raw\"");
     expect_exactly(f, "eject -f floppy0", "");
+    snprintf(line, sizeof(line), "change floppy0 %s qcow2", f->image);
+    expect(f, line, "this is no qcow2 image");
     expect(f, "info block", "floppy0: [not inserted]\n");
     expect(f, "eject flopy1", "did you mean \"floppy1\"");
+}
+
+/* Twice 1: the format named, and found out. As raw the file is no floppy. */
+static void qcow2_images_can_be_put_in(void **state)
+{
+    struct fixture *f = *state;
+    struct qcow2_create how = qcow2_create_default;
+    struct error err;
+    char line[200];
+    how.size = 1474560;
+    assert_int_equal(qcow2_create(f->file, &how, &err), EMU_OK);
+    snprintf(line, sizeof(line), "change floppy0 %s qcow2 read-only", f->file);
+    expect_exactly(f, line, "");
+    expect(f, "info block", "floppy0: 1440 KiB, read-only\n");
+    expect_exactly(f, "eject floppy0", "");
+    snprintf(line, sizeof(line), "change floppy0 %s", f->file);
+    expect_exactly(f, line, "");
+    expect(f, "info block", "floppy0: 1440 KiB\n");
+    expect_exactly(f, "eject floppy0", "");
+    snprintf(line, sizeof(line), "change floppy0 %s raw", f->file);
+    expect(f, line, "no floppy size");
 }
 
 static void the_reset_button_starts_over(void **state)
@@ -486,6 +510,7 @@ int main(void)
         T(keys_are_pressed_and_released),
         T(the_mouse_moves_and_clicks),
         T(media_change_and_a_bad_image_changes_nothing),
+        T(qcow2_images_can_be_put_in),
         T(the_reset_button_starts_over),
         T(trace_words),
     };
