@@ -10,25 +10,17 @@
 #include "net/netdev.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { RETRY_SECONDS = 1, LENGTH = 4, OUTPUT = 1 << 20, FIRST_WAIT_MS = 300 };
+#include "net/addr.h"
 
-struct address {
-    struct sockaddr_storage sa;
-    socklen_t len; /* 0: none */
-};
+enum { RETRY_SECONDS = 1, LENGTH = 4, OUTPUT = 1 << 20, FIRST_WAIT_MS = 300 };
 
 struct link {
     bool stream, server, connecting, gone; /* gone was said */
@@ -53,48 +45,6 @@ static time_t seconds(void)
 
 /* --- addresses --- */
 
-static enum emu_err inet_address(const char *host, const char *port, bool stream, bool passive, struct address *a,
-                                 struct error *err)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = stream ? SOCK_STREAM : SOCK_DGRAM,
-                             .ai_flags = passive ? AI_PASSIVE : 0}, *ai;
-    if (passive && (!host || !*host))
-        hints.ai_family = AF_INET;
-    if (getaddrinfo(host && *host ? host : passive ? NULL : "127.0.0.1", port, &hints, &ai) != 0)
-        return error_set(err, EMU_ARG, "there is no host or port %s:%s", host ? host : "", port);
-    memcpy(&a->sa, ai->ai_addr, ai->ai_addrlen);
-    a->len = ai->ai_addrlen;
-    freeaddrinfo(ai);
-    return EMU_OK;
-}
-
-static enum emu_err unix_address(const char *path, struct address *a, struct error *err)
-{
-    struct sockaddr_un *sun = (struct sockaddr_un *)&a->sa;
-    if (strlen(path) >= sizeof(sun->sun_path))
-        return error_set(err, EMU_ARG, "the socket name %.60s... is too long", path);
-    sun->sun_family = AF_UNIX;
-    strcpy(sun->sun_path, path);
-    a->len = sizeof(*sun);
-    return EMU_OK;
-}
-
-/* HOST:PORT, [HOST]:PORT or :PORT. */
-static enum emu_err host_port(const char *text, bool stream, bool passive, struct address *a, struct error *err)
-{
-    char host[256];
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    if (!colon || n >= sizeof(host))
-        return error_set(err, EMU_ARG, "\"%.100s\": write it as HOST:PORT", text);
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
-        snprintf(host, sizeof(host), "%.*s", (int)n - 2, text + 1);
-    else
-        snprintf(host, sizeof(host), "%.*s", (int)n, text);
-    return inet_address(host, colon + 1, stream, passive, a, err);
-}
-
 /* PREFIX.type=inet with .host and .port, or PREFIX.type=unix with .path. */
 static enum emu_err typed_address(struct net_words *w, const char *prefix, bool stream, bool passive, struct address *a,
                                   struct error *err)
@@ -109,39 +59,20 @@ static enum emu_err typed_address(struct net_words *w, const char *prefix, bool 
     if (!value[0])
         return EMU_OK;
     if (strcmp(value[0], "unix") == 0 && value[3])
-        return unix_address(value[3], a, err);
+        return address_unix(value[3], a, err);
     if (strcmp(value[0], "inet") == 0 && value[2])
-        return inet_address(value[1], value[2], stream, passive, a, err);
+        return address_inet(value[1], value[2], stream, passive, a, err);
     return error_set(err, EMU_ARG, "-netdev %.200s: use %s.type=inet,%s.host=H,%s.port=P or %s.type=unix,%s.path=F",
                      w->what, prefix, prefix, prefix, prefix, prefix);
 }
 
 /* --- opening --- */
 
-static void prepare(int fd)
-{
-    int yes = 1;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* not TCP: refused, no harm */
-}
-
-/* A name that an earlier run left behind is in the way; a file is not ours. */
-static void clear_name(struct link *l)
-{
-    const struct sockaddr_un *sun = (const struct sockaddr_un *)&l->local.sa;
-    struct stat st;
-    if (l->local.len == 0 || l->local.sa.ss_family != AF_UNIX)
-        return;
-    if (stat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
-        unlink(sun->sun_path);
-    strcpy(l->unlink_path, sun->sun_path);
-}
-
 static enum emu_err bind_to(struct link *l, int fd, struct error *err)
 {
     int yes = 1;
-    clear_name(l);
+    address_clear_name(&l->local);
+    snprintf(l->unlink_path, sizeof(l->unlink_path), "%s", address_name(&l->local));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (bind(fd, (struct sockaddr *)&l->local.sa, l->local.len) == 0)
         return EMU_OK;
@@ -155,7 +86,7 @@ static enum emu_err listen_on(struct link *l, struct error *err)
     if (fd < 0)
         return error_set(err, EMU_IO, "the host gives no socket: %m");
     l->listener = fd;
-    prepare(fd);
+    socket_prepare(fd);
     enum emu_err e = bind_to(l, fd, err);
     if (!e && listen(fd, 1) != 0)
         e = error_set(err, EMU_IO, "cannot listen for %s: %m", l->text);
@@ -169,7 +100,7 @@ static void try_connect(struct link *l)
     l->retry = seconds() + RETRY_SECONDS;
     if (fd < 0)
         return;
-    prepare(fd);
+    socket_prepare(fd);
     int r = connect(fd, (struct sockaddr *)&l->remote.sa, l->remote.len);
     if (r != 0 && errno != EINPROGRESS) {
         close(fd);
@@ -205,7 +136,7 @@ static enum emu_err open_datagram(struct link *l, struct error *err)
     l->fd = socket(l->remote.sa.ss_family, SOCK_DGRAM, 0);
     if (l->fd < 0)
         return error_set(err, EMU_IO, "the host gives no socket: %m");
-    prepare(l->fd);
+    socket_prepare(l->fd);
     if (is_group(&l->remote))
         return join_group(l, l->fd, err);
     if (!l->local.len)
@@ -283,11 +214,11 @@ static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct e
     l->stream = listener || peer;
     l->server = listener != NULL;
     if (listener)
-        e = host_port(listener, true, true, &l->local, err);
+        e = address_host_port(listener, true, true, &l->local, err);
     else
-        e = host_port(peer ? peer : group ? group : udp, l->stream, false, &l->remote, err);
+        e = address_host_port(peer ? peer : group ? group : udp, l->stream, false, &l->remote, err);
     if (!e && local && udp)
-        e = host_port(local, false, true, &l->local, err);
+        e = address_host_port(local, false, true, &l->local, err);
     if (!e && group && !is_group(&l->remote))
         e = error_set(err, EMU_ARG, "mcast=%s is no multicast group such as 230.0.0.1:1234", group);
     return e ? e : open_link(l, err);
@@ -432,7 +363,7 @@ static void link_done(struct netdev *nd, const struct net_poll *p)
         l->fd = accept(l->listener, NULL, NULL);
         l->gone = false;
         if (l->fd >= 0)
-            prepare(l->fd);
+            socket_prepare(l->fd);
         return;
     }
     if (l->fd < 0 || !got)
