@@ -4,6 +4,9 @@
  *           peer at a time), else it connects, again every second while nobody answers.
  *   dgram   UDP or unix; a datagram is a frame. local= and remote= addresses, or a multicast group.
  *   socket  the older spelling of both: listen=, connect=, udp=,localaddr=, mcast=
+ *   switch  a port of retrace-switch: a stream that connects to path= or tcp=
+ *
+ * A stream without its peer is a cable with nothing at its end: the guest's card has no link.
  *
  * NOT MODELLED: fd= and addr.type=fd.
  */
@@ -93,8 +96,48 @@ static enum emu_err listen_on(struct link *l, struct error *err)
     return e;
 }
 
+/* Once, however long it lasts. */
+static void say_gone(struct netdev *nd, struct link *l, const char *what)
+{
+    netdev_set_carrier(nd, false);
+    if (!l->gone)
+        net_say(nd->net, "network %s: %s; %s", nd->id, what, l->server ? "waiting for another" : "trying again");
+    l->gone = true;
+}
+
+static void joined(struct netdev *nd, struct link *l)
+{
+    if (l->gone)
+        net_say(nd->net, "network %s: connected again", nd->id);
+    l->gone = false;
+    netdev_set_carrier(nd, true);
+}
+
+static void hang_up(struct netdev *nd, struct link *l)
+{
+    bool was_connecting = l->connecting;
+    close(l->fd);
+    l->fd = -1;
+    l->connecting = false;
+    l->input_len = l->output_len = 0;
+    l->retry = seconds() + RETRY_SECONDS;
+    say_gone(nd, l, was_connecting ? "nobody answers" : "the other side is gone");
+}
+
+static void connected(struct netdev *nd, struct link *l)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error) {
+        hang_up(nd, l);
+        return;
+    }
+    l->connecting = false;
+    joined(nd, l);
+}
+
 /* The other side may not be there yet: connecting goes on in the background. */
-static void try_connect(struct link *l)
+static void try_connect(struct netdev *nd, struct link *l)
 {
     int fd = socket(l->remote.sa.ss_family, SOCK_STREAM, 0);
     l->retry = seconds() + RETRY_SECONDS;
@@ -104,10 +147,13 @@ static void try_connect(struct link *l)
     int r = connect(fd, (struct sockaddr *)&l->remote.sa, l->remote.len);
     if (r != 0 && errno != EINPROGRESS) {
         close(fd);
+        say_gone(nd, l, "nobody answers");
         return;
     }
     l->fd = fd;
     l->connecting = r != 0;
+    if (r == 0)
+        joined(nd, l);
 }
 
 static enum emu_err join_group(struct link *l, int fd, struct error *err)
@@ -144,7 +190,7 @@ static enum emu_err open_datagram(struct link *l, struct error *err)
     return bind_to(l, l->fd, err);
 }
 
-static enum emu_err open_link(struct link *l, struct error *err)
+static enum emu_err open_link(struct netdev *nd, struct link *l, struct error *err)
 {
     if (!l->stream)
         return open_datagram(l, err);
@@ -155,12 +201,14 @@ static enum emu_err open_link(struct link *l, struct error *err)
     if (l->server ? !l->local.len : !l->remote.len)
         return error_set(err, EMU_ARG, "-netdev %s: it needs an address to %s", l->text,
                          l->server ? "listen on" : "connect to");
+    netdev_set_carrier(nd, false);
     if (l->server)
         return listen_on(l, err);
-    try_connect(l);
+    try_connect(nd, l);
     if (l->connecting) { /* a guest that starts at once should not find its first frame lost */
         struct pollfd p = {.fd = l->fd, .events = POLLOUT};
-        poll(&p, 1, FIRST_WAIT_MS);
+        if (poll(&p, 1, FIRST_WAIT_MS) > 0)
+            connected(nd, l);
     }
     return EMU_OK;
 }
@@ -187,7 +235,7 @@ static enum emu_err stream_open(struct netdev *nd, struct net_words *w, struct e
     l->stream = true;
     net_word(w, "reconnect"); /* it always does */
     e = typed_address(w, "addr", true, l->server, l->server ? &l->local : &l->remote, err);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 static enum emu_err dgram_open(struct netdev *nd, struct net_words *w, struct error *err)
@@ -198,7 +246,7 @@ static enum emu_err dgram_open(struct netdev *nd, struct net_words *w, struct er
         e = typed_address(w, "local", false, true, &l->local, err);
     if (!e)
         e = typed_address(w, "remote", false, false, &l->remote, err);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct error *err)
@@ -221,33 +269,10 @@ static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct e
         e = address_host_port(local, false, true, &l->local, err);
     if (!e && group && !is_group(&l->remote))
         e = error_set(err, EMU_ARG, "mcast=%s is no multicast group such as 230.0.0.1:1234", group);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 /* --- frames --- */
-
-static void hang_up(struct netdev *nd, struct link *l)
-{
-    close(l->fd);
-    l->fd = -1;
-    l->connecting = false;
-    l->input_len = l->output_len = 0;
-    l->retry = seconds() + RETRY_SECONDS;
-    if (!l->gone)
-        net_say(nd->net, "network %s: the other side is gone; %s", nd->id, l->server ? "waiting for another" : "trying again");
-    l->gone = true;
-}
-
-static void connected(struct netdev *nd, struct link *l)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-    l->connecting = false;
-    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error)
-        hang_up(nd, l);
-    else
-        l->gone = false;
-}
 
 static void flush(struct netdev *nd, struct link *l)
 {
@@ -281,6 +306,20 @@ static void stream_send(struct netdev *nd, struct link *l, const uint8_t *frame,
     flush(nd, l);
 }
 
+/* Datagrams have no connection to lose: only who is not there when one is sent is missed. */
+static void send_datagram(struct netdev *nd, struct link *l, const uint8_t *frame, size_t len)
+{
+    if (sendto(l->fd, frame, len, MSG_NOSIGNAL, (struct sockaddr *)&l->remote.sa, l->remote.len) >= 0) {
+        l->gone = false;
+        return;
+    }
+    nd->lost++;
+    if (!l->gone && (errno == ECONNREFUSED || errno == ENOENT)) {
+        l->gone = true;
+        net_say(nd->net, "network %s: the other side is gone; frames for it are dropped", nd->id);
+    }
+}
+
 static void link_send(struct netdev *nd, const uint8_t *frame, size_t len)
 {
     struct link *l = nd->priv;
@@ -290,8 +329,8 @@ static void link_send(struct netdev *nd, const uint8_t *frame, size_t len)
         nd->lost++;
     else if (l->stream)
         stream_send(nd, l, frame, len);
-    else if (sendto(l->fd, frame, len, MSG_NOSIGNAL, (struct sockaddr *)&l->remote.sa, l->remote.len) < 0)
-        nd->lost++;
+    else
+        send_datagram(nd, l, frame, len);
 }
 
 /* Whole frames leave the buffer; false: the peer talks nonsense. */
@@ -349,7 +388,7 @@ static void link_fill(struct netdev *nd, struct net_poll *p)
 {
     struct link *l = nd->priv;
     if (l->stream && !l->server && l->fd < 0 && seconds() >= l->retry)
-        try_connect(l);
+        try_connect(nd, l);
     short events = l->connecting ? POLLOUT : (short)(POLLIN | (l->output_len ? POLLOUT : 0));
     l->index = l->fd >= 0 ? net_poll_add(p, l->fd, events) : -1;
     l->listener_index = l->listener >= 0 && l->fd < 0 ? net_poll_add(p, l->listener, POLLIN) : -1;
@@ -361,9 +400,10 @@ static void link_done(struct netdev *nd, const struct net_poll *p)
     short got = l->index >= 0 ? p->fds[l->index].revents : 0;
     if (l->listener_index >= 0 && p->fds[l->listener_index].revents) {
         l->fd = accept(l->listener, NULL, NULL);
-        l->gone = false;
-        if (l->fd >= 0)
+        if (l->fd >= 0) {
             socket_prepare(l->fd);
+            joined(nd, l);
+        }
         return;
     }
     if (l->fd < 0 || !got)
@@ -399,11 +439,27 @@ static void link_close(struct netdev *nd)
     free(l);
 }
 
+static enum emu_err switch_open(struct netdev *nd, struct net_words *w, struct error *err)
+{
+    struct link *l;
+    enum emu_err e = new_link(nd, w, &l, err);
+    const char *path = net_word(w, "path"), *tcp = net_word(w, "tcp");
+    if (e)
+        return e;
+    if (!path == !tcp)
+        return error_set(err, EMU_ARG, "-netdev %s: it needs path=FILE or tcp=HOST:PORT, a --port of retrace-switch", l->text);
+    l->stream = true;
+    e = path ? address_unix(path, &l->remote, err) : address_host_port(tcp, true, false, &l->remote, err);
+    return e ? e : open_link(nd, l, err);
+}
+
 static const char *const socket_words[] = {"id", "listen", "connect", "mcast", "udp", "localaddr", NULL};
 static const char *const stream_words[] = {"id",        "server",    "addr.type", "addr.host",
                                            "addr.port", "addr.path", "reconnect", NULL};
 static const char *const dgram_words[] = {"id",          "local.type",  "local.host",  "local.port",  "local.path",
                                           "remote.type", "remote.host", "remote.port", "remote.path", NULL};
+
+static const char *const switch_words[] = {"id", "path", "tcp", NULL};
 
 #define LINK_OPS .send = link_send, .fill = link_fill, .done = link_done, .print = link_print, .close = link_close
 const struct net_kind net_socket = {.name = "socket",
@@ -421,3 +477,8 @@ const struct net_kind net_dgram = {.name = "dgram",
                                    .words = dgram_words,
                                    .open = dgram_open,
                                    LINK_OPS};
+const struct net_kind net_switch = {.name = "switch",
+                                    .help = "a port of retrace-switch: path=FILE or tcp=HOST:PORT",
+                                    .words = switch_words,
+                                    .open = switch_open,
+                                    LINK_OPS};
