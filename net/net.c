@@ -264,7 +264,8 @@ static void dump(struct netdev *nd, const uint8_t *frame, size_t len)
     vtime now = nd->net->host.now(nd->net->host.arg);
     nd->net->last_frame = now;
     for (struct pcap *p = nd->dump; p; p = pcap_next(p))
-        pcap_frame(p, now, frame, len);
+        if (!pcap_frame(p, now, frame, len))
+            net_say(nd->net, "network %s: the file of packets cannot be written any more: %m", nd->id);
 }
 
 void netdev_send(struct netdev *nd, const uint8_t *frame, size_t len)

@@ -85,7 +85,8 @@ void hubs_free(struct net *net);
 
 /* pcap.c: a file of frames, stamped with virtual time. */
 MUST_CHECK enum emu_err pcap_open(const char *path, uint32_t snap_len, struct pcap **out, struct error *err);
-void pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len);
+/* False, once: the disk is full; nothing more will be written. */
+bool pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len);
 struct pcap *pcap_close(struct pcap *p); /* returns the next of the list */
 void pcap_link(struct pcap *p, struct pcap *next);
 struct pcap *pcap_next(struct pcap *p);

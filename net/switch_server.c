@@ -139,7 +139,8 @@ static bool frame_out(void *arg, unsigned port, const uint8_t *frame, size_t len
     case UPLINK: netdev_send(e->netdev, frame, len); return true;
     case FILE_UPLINK:
         ts = host_clock(CLOCK_REALTIME);
-        pcap_frame(e->pcap, (vtime)ts.tv_sec * NS_PER_SECOND + (vtime)ts.tv_nsec, frame, len);
+        if (!pcap_frame(e->pcap, (vtime)ts.tv_sec * NS_PER_SECOND + (vtime)ts.tv_nsec, frame, len))
+            say(arg, "%s: the file of packets cannot be written any more: %m", e->name);
         return true;
     case NOBODY: break;
     }
