@@ -49,6 +49,7 @@ struct eth_switch {
     unsigned ports; /* one more than the highest that was ever open */
     unsigned depth;
     int32_t free_entry;
+    int32_t entries; /* one more than the highest that was ever used */
     struct switch_port port[SWITCH_PORTS];
     int32_t bucket[BUCKETS];
     struct mac_entry entry[ENTRIES];
@@ -142,7 +143,7 @@ static void forget(struct eth_switch *sw, int32_t i)
 /* Of one port (SWITCH_PORTS: of all), the old ones or all. */
 static void forget_many(struct eth_switch *sw, unsigned port, bool old_only)
 {
-    for (int32_t i = 0; i < ENTRIES; i++) {
+    for (int32_t i = 0; i < sw->entries; i++) {
         const struct mac_entry *e = &sw->entry[i];
         if (e->vlan && (port == SWITCH_PORTS || e->port == port) && (!old_only || is_old(sw, e)))
             forget(sw, i);
@@ -167,6 +168,8 @@ static void learn(struct eth_switch *sw, const struct passing *f)
         forget(sw, i);
     i = sw->free_entry;
     sw->free_entry = sw->entry[i].next;
+    if (sw->entries <= i)
+        sw->entries = i + 1;
     int32_t *bucket = &sw->bucket[bucket_of(f->vlan, mac)];
     sw->entry[i] = (struct mac_entry){sw->now, *bucket, (uint16_t)f->vlan, (uint16_t)f->from, {0}};
     memcpy(sw->entry[i].mac, mac, 6);
@@ -412,7 +415,7 @@ void switch_show_ports(const struct eth_switch *sw, switch_emit *emit, void *arg
 
 void switch_show_macs(const struct eth_switch *sw, switch_emit *emit, void *arg)
 {
-    for (int32_t i = 0; i < ENTRIES; i++) {
+    for (int32_t i = 0; i < sw->entries; i++) {
         const struct mac_entry *e = &sw->entry[i];
         const uint8_t *m = e->mac;
         char line[128];

@@ -157,7 +157,12 @@ static void from_uplink(void *arg, const uint8_t *frame, size_t len)
 
 static void drop_peer(struct switch_server *s, struct endpoint *e, const char *why)
 {
-    say(s, "port %s: %s", e->name, why);
+    const struct switch_counters *c = switch_counters(s->sw, e->port);
+    unsigned long long dropped = 0;
+    for (unsigned i = 0; i < SWITCH_DROPS; i++)
+        dropped += c->drop[i];
+    say(s, "port %s: %s (%llu in, %llu out, %llu dropped)", e->name, why, (unsigned long long)c->in,
+        (unsigned long long)c->out, dropped);
     switch_close_port(s->sw, e->port);
     close(e->fd);
     free(e->input);

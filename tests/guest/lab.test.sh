@@ -21,7 +21,7 @@ card() { # card NUMBER: what the guest's shell does first
     case $1 in
     1 | 4) echo 'insmod 8390.ko; insmod ne2k-pci.ko' ;;
     2) echo 'insmod mii.ko; insmod pcnet32.ko' ;;
-    3) echo 'insmod 8390p.ko; insmod ne.ko io=0x300 irq=9' ;;
+    3) echo 'insmod 8390p.ko; insmod ne.ko io=0x300 irq=5' ;;
     esac
 }
 start() { # start NUMBER DEVICE SOCKET WORDS
@@ -63,7 +63,7 @@ TEXT
 }
 start 1 ne2k_pci ten1 "$(asks 1 2 3 4)"
 start 2 pcnet ten2 "$(answers 1)"
-start 3 ne2k_isa twenty1 "$(asks 3 4 1 2)"
+start 3 ne2k_isa,irq=5 twenty1 "$(asks 3 4 1 2)"
 if [ -n "$qemu" ]; then
     mkfifo keys
     timeout $((300 * SLOW)) "$qemu" -M pc -accel tcg -m 64 -display none -monitor none -serial stdio -kernel "$GUESTS/vmlinuz" \
@@ -84,15 +84,13 @@ for i in $(seq 50); do grep -q 'hello from 3' 4.log && break; sleep 0.1; done
 grep -q 'hello from 3' 4.log || { cat 4.log; die "guest 4 heard nothing"; }
 [ -z "$qemu" ] || [ "$(grep -c '100% packet loss' 4.log)" = 2 ] || { cat 4.log; die "QEMU's guest reaches the other VLAN"; }
 
-for n in 1 2; do # what the switches saw
-    "$switch" --ask ctl$n show ports >ports$n
-    "$switch" --ask ctl$n show macs >macs$n
-    cat ports$n macs$n
-    for guest in 1 2 3 4; do
-        vlan=$((guest < 3 ? 10 : 20)) wrong=$((guest < 3 ? 20 : 10))
-        grep -q "52:54:00:00:00:0$guest vlan $vlan " macs$n || die "switch $n did not learn guest $guest in VLAN $vlan"
-        grep -q "52:54:00:00:00:0$guest vlan $wrong " macs$n && die "switch $n learned guest $guest in VLAN $wrong"
-    done
+# What the switches counted: guests that were there spoke, nothing was dropped.
+"$switch" --ask ctl1 show ports >ports1
+"$switch" --ask ctl2 show ports >ports2
+"$switch" --ask ctl2 show macs >macs2
+cat one.log two.log ports1 ports2 macs2
+for port in ten1 twenty1; do
+    grep -q "port $port.1: left ([1-9][0-9]* in, [1-9][0-9]* out, 0 dropped)" one.log || die "the counters of $port"
 done
 grep -q '^trunk1.1: trunk=10+20, [1-9][0-9]* in .* 0 dropped' ports1 || die "the trunk"
 grep -q '^trunk2: trunk=10+20, [1-9][0-9]* in .* 0 dropped' ports2 || die "the trunk's other end"
@@ -111,6 +109,9 @@ for guest in 1 2 3; do # what the guests heard: everything of their own VLAN, no
         fi
     done
 done
-has one.pcap 5254000000018100000a0806 || die "no frame of VLAN 10 in the switch's file"
-has one.pcap 525400000003810000140806 || die "no frame of VLAN 20 in the switch's file"
+for guest in 1 2 3 4; do # the first switch's file: each in its own VLAN, ARP among what they sent
+    vlan=$([ $guest -lt 3 ] && echo 0a || echo 14) wrong=$([ $guest -lt 3 ] && echo 14 || echo 0a)
+    has one.pcap 52540000000${guest}810000${vlan}0806 || die "no ARP from guest $guest in its VLAN"
+    if has one.pcap 52540000000${guest}810000${wrong}; then die "guest $guest in the wrong VLAN"; fi
+done
 exit 0
