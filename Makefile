@@ -44,6 +44,7 @@ COPY_OBJ := $(if $(filter 4,$(COPIES)),$(foreach n,1 2 3,$(BUILD)/obj/cpu/fast/h
 
 IMG_SRC := $(wildcard img/*.c)
 IMG_OBJ := $(IMG_SRC:%.c=$(BUILD)/obj/%.o)
+SWITCH_OBJ := $(BUILD)/obj/switchd/main.o
 
 # UNIT="cpu mmu": only the unit tests of these folders.
 UNIT ?= *
@@ -73,13 +74,16 @@ $(BUILD)/fuzz/fuzz_qcow2: $(FUZZ_SRC) $(wildcard disk/*.h)
 	$(CLANG) $(CPPFLAGS) $(filter -DHAVE_%,$(CFLAGS)) $(FUZZ_FLAGS) -o $@ $(FUZZ_SRC) $(LIBS)
 
 .PHONY: fuzz all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
-all: $(BUILD)/retrace $(BUILD)/retrace-img roms
+all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $(UI_OBJ) $(BUILD)/libretrace.a $(UI_LIBS) $(LIBS)
 
 $(BUILD)/retrace-img: $(IMG_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $(IMG_OBJ) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
+
+$(BUILD)/retrace-switch: $(SWITCH_OBJ) $(BUILD)/libretrace.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/libretrace.a: $(CORE_OBJ) $(COPY_OBJ)
 	@rm -f $@
@@ -137,7 +141,7 @@ $(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/lib
 $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)
 
 -include $(SILICON_OBJ:.o=.d)
--include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(IMG_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(TEST_BIN))
+-include $(CORE_OBJ:.o=.d) $(UI_OBJ:.o=.d) $(IMG_OBJ:.o=.d) $(SWITCH_OBJ:.o=.d) $(TEST_LIB_OBJ:.o=.d) $(addsuffix .d,$(TEST_BIN))
 
 # --- our ROMs and boot images, assembled from NASM sources ---
 TOUR_SRC := $(wildcard roms/tour/*.asm roms/tour/*.inc)
@@ -200,6 +204,7 @@ format:
 install: all
 	install -D -m 755 $(BUILD)/retrace $(DESTDIR)$(PREFIX)/bin/retrace
 	install -D -m 755 $(BUILD)/retrace-img $(DESTDIR)$(PREFIX)/bin/retrace-img
+	install -D -m 755 $(BUILD)/retrace-switch $(DESTDIR)$(PREFIX)/bin/retrace-switch
 	install -D -m 644 $(BUILD)/roms/tour.img $(DESTDIR)$(PREFIX)/share/retrace/tour.img
 	install -D -m 644 $(BUILD)/roms/linuxboot.bin $(DESTDIR)$(PREFIX)/share/retrace/linuxboot.bin
 

@@ -280,6 +280,7 @@ void machine_packet_in(struct machine *m, unsigned nic, const uint8_t *frame, si
 
 void machine_set_link(struct machine *m, unsigned nic, bool up)
 {
+    m->unplugged[nic] = !up;
     post(m, (struct input_event){.kind = INPUT_LINK, .a = (uint8_t)nic, .b = up});
 }
 

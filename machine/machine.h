@@ -48,6 +48,7 @@ struct machine {
     struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
     size_t serial_taken[SERIAL_PORTS];
     struct packet_queue packets[MAX_NICS]; /* from the host, waiting for the card */
+    bool unplugged[MAX_NICS];              /* as the host has the cables now */
     struct typist typist;   /* what scripts and the monitor type */
     uint32_t trace_enabled; /* log.enabled of every board that is built */
     uint64_t stress_icount; /* stress build: of the last snapshot */

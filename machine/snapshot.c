@@ -525,12 +525,23 @@ enum emu_err machine_load_from(struct machine *m, const void *data, size_t len, 
     return EMU_OK;
 }
 
+/* The snapshot remembers the cables of its time. */
+static void plug_as_now(struct machine *m)
+{
+    for (unsigned i = 0; i < m->cfg.nics; i++) {
+        if (pc_link(m->pc, i) == m->unplugged[i])
+            machine_set_link(m, i, !m->unplugged[i]);
+    }
+}
+
 enum emu_err machine_load(struct machine *m, const char *path, struct error *err)
 {
     struct buf b = {0};
     enum emu_err e = read_file(path, &b, err);
     if (!e)
         e = machine_load_from(m, b.data, b.len, path, err);
+    if (!e)
+        plug_as_now(m);
     buf_free(&b);
     return e;
 }

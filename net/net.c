@@ -11,7 +11,7 @@
 #include "machine/nearest.h"
 
 static const struct net_kind *const kinds[] = {&net_user,  &net_socket, &net_stream,
-                                               &net_dgram, &net_tap,    &net_hubport};
+                                               &net_dgram, &net_tap,    &net_hubport, &net_switch};
 
 enum { TALK_NS = 2000000000 };
 
@@ -177,7 +177,7 @@ static enum emu_err open_netdev(struct net *net, const struct net_kind *kind, st
     struct netdev *nd = calloc(1, sizeof(*nd));
     if (!nd)
         return error_set(err, EMU_NOMEM, "the host is out of memory");
-    *nd = (struct netdev){.kind = kind, .net = net, .up = true};
+    *nd = (struct netdev){.kind = kind, .net = net, .up = true, .carrier = true};
     snprintf(nd->id, sizeof(nd->id), "%s", id);
     enum emu_err e = kind->open(nd, w, err);
     if (!e)
@@ -264,7 +264,8 @@ static void dump(struct netdev *nd, const uint8_t *frame, size_t len)
     vtime now = nd->net->host.now(nd->net->host.arg);
     nd->net->last_frame = now;
     for (struct pcap *p = nd->dump; p; p = pcap_next(p))
-        pcap_frame(p, now, frame, len);
+        if (!pcap_frame(p, now, frame, len))
+            net_say(nd->net, "network %s: the file of packets cannot be written any more: %m", nd->id);
 }
 
 void netdev_send(struct netdev *nd, const uint8_t *frame, size_t len)
@@ -289,6 +290,23 @@ void netdev_deliver(struct netdev *nd, const uint8_t *frame, size_t len)
     dump(nd, frame, len);
     nd->deliver(nd->deliver_arg, frame, len);
 }
+
+/* --- the link --- */
+
+bool netdev_link(const struct netdev *nd) { return nd->up && nd->carrier; }
+
+void netdev_watch_link(struct netdev *nd, net_link *link) { nd->link = link; }
+
+static void set_link(struct netdev *nd, bool up, bool carrier)
+{
+    bool before = netdev_link(nd);
+    nd->up = up;
+    nd->carrier = carrier;
+    if (nd->link && netdev_link(nd) != before)
+        nd->link(nd->deliver_arg, !before);
+}
+
+void netdev_set_carrier(struct netdev *nd, bool carrier) { set_link(nd, nd->up, carrier); }
 
 /* --- polling --- */
 
@@ -363,7 +381,7 @@ void net_print(const struct net *net, const char *id, net_emit *emit, void *arg)
         return;
     nd->kind->print(nd, detail, sizeof(detail));
     snprintf(line, sizeof(line), "%s: index=0,type=%s%s%s%s, %llu out, %llu in, %llu dropped", nd->id, nd->kind->name,
-             *detail ? "," : "", detail, nd->up ? "" : ",link=off", (unsigned long long)nd->out,
+             *detail ? "," : "", detail, netdev_link(nd) ? "" : ",link=off", (unsigned long long)nd->out,
              (unsigned long long)nd->in, (unsigned long long)nd->lost);
     emit(arg, line);
 }
@@ -419,6 +437,6 @@ enum emu_err net_set_link(struct net *net, const char *id, bool up, struct error
     struct netdev *nd = net ? net_find(net, id) : NULL;
     if (!nd)
         return net ? no_netdev(net, id, err) : error_set(err, EMU_ARG, "this machine has no network");
-    nd->up = up;
+    set_link(nd, up, nd->carrier);
     return EMU_OK;
 }

@@ -29,6 +29,7 @@ struct net_host {
 
 typedef void net_emit(void *arg, const char *line);
 typedef void net_deliver(void *arg, const uint8_t *frame, size_t len);
+typedef void net_link(void *arg, bool up);
 
 MUST_CHECK enum emu_err net_new(const struct net_host *host, struct net **out, struct error *err);
 void net_free(struct net *net); /* NULL is nothing */
@@ -44,6 +45,9 @@ bool net_has_user(void);
 /* Plugs a card into the back end `id`; frames for it go to `deliver`. Taken or unknown is EMU_ARG. */
 MUST_CHECK enum emu_err net_connect(struct net *net, const char *id, net_deliver *deliver, void *arg,
                                     struct netdev **out, struct error *err);
+/* From now on `link` (with the arg of net_connect) hears when the link goes up or down. */
+void netdev_watch_link(struct netdev *nd, net_link *link);
+bool netdev_link(const struct netdev *nd);
 /* A frame from the guest. */
 void netdev_send(struct netdev *nd, const uint8_t *frame, size_t len);
 

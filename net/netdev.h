@@ -46,7 +46,7 @@ struct net_kind {
     void (*print)(const struct netdev *nd, char *text, size_t len); /* "net=10.0.2.0" for "info network" */
     void (*close)(struct netdev *nd);
 };
-extern const struct net_kind net_user, net_socket, net_stream, net_dgram, net_tap, net_hubport;
+extern const struct net_kind net_user, net_socket, net_stream, net_dgram, net_tap, net_hubport, net_switch;
 
 struct pcap;
 
@@ -59,7 +59,9 @@ struct netdev {
     net_deliver *deliver; /* the other end; NULL: nothing is plugged in */
     void *deliver_arg;
     struct pcap *dump; /* filter-dump; a list */
-    bool up;
+    bool up;      /* as the monitor's user wants it (set_link) */
+    bool carrier; /* somebody is at the back end's other side */
+    net_link *link;
     uint64_t out, in, lost; /* frames from and for the guest, dropped ones */
 };
 
@@ -73,6 +75,8 @@ struct net {
 
 /* For the back ends: a frame for the guest. */
 void netdev_deliver(struct netdev *nd, const uint8_t *frame, size_t len);
+/* The other side came or went: the card's link follows. */
+void netdev_set_carrier(struct netdev *nd, bool carrier);
 struct netdev *net_find(const struct net *net, const char *id);
 void net_say(const struct net *net, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -81,7 +85,8 @@ void hubs_free(struct net *net);
 
 /* pcap.c: a file of frames, stamped with virtual time. */
 MUST_CHECK enum emu_err pcap_open(const char *path, uint32_t snap_len, struct pcap **out, struct error *err);
-void pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len);
+/* False, once: the disk is full; nothing more will be written. */
+bool pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len);
 struct pcap *pcap_close(struct pcap *p); /* returns the next of the list */
 void pcap_link(struct pcap *p, struct pcap *next);
 struct pcap *pcap_next(struct pcap *p);

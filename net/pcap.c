@@ -12,6 +12,7 @@
 struct pcap {
     FILE *file;
     uint32_t snap_len;
+    bool failed;
     struct pcap *next;
 };
 
@@ -52,13 +53,12 @@ enum emu_err pcap_open(const char *path, uint32_t snap_len, struct pcap **out, s
     return EMU_OK;
 }
 
-/* A full disk ends the file; the guest's network goes on. */
-void pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len)
+bool pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len)
 {
     uint8_t header[16], *at = header;
     uint32_t kept = len < p->snap_len ? (uint32_t)len : p->snap_len;
-    if (ferror(p->file))
-        return;
+    if (p->failed)
+        return true;
     at = put(at, (uint32_t)(now / NS_PER_SECOND), 4);
     at = put(at, (uint32_t)(now % NS_PER_SECOND / 1000), 4);
     at = put(at, kept, 4);
@@ -66,6 +66,8 @@ void pcap_frame(struct pcap *p, vtime now, const uint8_t *frame, size_t len)
     if (fwrite(header, sizeof(header), 1, p->file) == 1)
         fwrite(frame, 1, kept, p->file);
     fflush(p->file); /* whoever looks at it sees all, also after a crash of the host */
+    p->failed = ferror(p->file);
+    return !p->failed;
 }
 
 struct pcap *pcap_close(struct pcap *p)

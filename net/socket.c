@@ -4,31 +4,26 @@
  *           peer at a time), else it connects, again every second while nobody answers.
  *   dgram   UDP or unix; a datagram is a frame. local= and remote= addresses, or a multicast group.
  *   socket  the older spelling of both: listen=, connect=, udp=,localaddr=, mcast=
+ *   switch  a port of retrace-switch: a stream that connects to path= or tcp=
+ *
+ * A stream without its peer is a cable with nothing at its end: the guest's card has no link.
  *
  * NOT MODELLED: fd= and addr.type=fd.
  */
 #include "net/netdev.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { RETRY_SECONDS = 1, LENGTH = 4, OUTPUT = 1 << 20, FIRST_WAIT_MS = 300 };
+#include "net/addr.h"
 
-struct address {
-    struct sockaddr_storage sa;
-    socklen_t len; /* 0: none */
-};
+enum { RETRY_SECONDS = 1, LENGTH = 4, OUTPUT = 1 << 20, FIRST_WAIT_MS = 300 };
 
 struct link {
     bool stream, server, connecting, gone; /* gone was said */
@@ -53,48 +48,6 @@ static time_t seconds(void)
 
 /* --- addresses --- */
 
-static enum emu_err inet_address(const char *host, const char *port, bool stream, bool passive, struct address *a,
-                                 struct error *err)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = stream ? SOCK_STREAM : SOCK_DGRAM,
-                             .ai_flags = passive ? AI_PASSIVE : 0}, *ai;
-    if (passive && (!host || !*host))
-        hints.ai_family = AF_INET;
-    if (getaddrinfo(host && *host ? host : passive ? NULL : "127.0.0.1", port, &hints, &ai) != 0)
-        return error_set(err, EMU_ARG, "there is no host or port %s:%s", host ? host : "", port);
-    memcpy(&a->sa, ai->ai_addr, ai->ai_addrlen);
-    a->len = ai->ai_addrlen;
-    freeaddrinfo(ai);
-    return EMU_OK;
-}
-
-static enum emu_err unix_address(const char *path, struct address *a, struct error *err)
-{
-    struct sockaddr_un *sun = (struct sockaddr_un *)&a->sa;
-    if (strlen(path) >= sizeof(sun->sun_path))
-        return error_set(err, EMU_ARG, "the socket name %.60s... is too long", path);
-    sun->sun_family = AF_UNIX;
-    strcpy(sun->sun_path, path);
-    a->len = sizeof(*sun);
-    return EMU_OK;
-}
-
-/* HOST:PORT, [HOST]:PORT or :PORT. */
-static enum emu_err host_port(const char *text, bool stream, bool passive, struct address *a, struct error *err)
-{
-    char host[256];
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    if (!colon || n >= sizeof(host))
-        return error_set(err, EMU_ARG, "\"%.100s\": write it as HOST:PORT", text);
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
-        snprintf(host, sizeof(host), "%.*s", (int)n - 2, text + 1);
-    else
-        snprintf(host, sizeof(host), "%.*s", (int)n, text);
-    return inet_address(host, colon + 1, stream, passive, a, err);
-}
-
 /* PREFIX.type=inet with .host and .port, or PREFIX.type=unix with .path. */
 static enum emu_err typed_address(struct net_words *w, const char *prefix, bool stream, bool passive, struct address *a,
                                   struct error *err)
@@ -109,39 +62,20 @@ static enum emu_err typed_address(struct net_words *w, const char *prefix, bool 
     if (!value[0])
         return EMU_OK;
     if (strcmp(value[0], "unix") == 0 && value[3])
-        return unix_address(value[3], a, err);
+        return address_unix(value[3], a, err);
     if (strcmp(value[0], "inet") == 0 && value[2])
-        return inet_address(value[1], value[2], stream, passive, a, err);
+        return address_inet(value[1], value[2], stream, passive, a, err);
     return error_set(err, EMU_ARG, "-netdev %.200s: use %s.type=inet,%s.host=H,%s.port=P or %s.type=unix,%s.path=F",
                      w->what, prefix, prefix, prefix, prefix, prefix);
 }
 
 /* --- opening --- */
 
-static void prepare(int fd)
-{
-    int yes = 1;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* not TCP: refused, no harm */
-}
-
-/* A name that an earlier run left behind is in the way; a file is not ours. */
-static void clear_name(struct link *l)
-{
-    const struct sockaddr_un *sun = (const struct sockaddr_un *)&l->local.sa;
-    struct stat st;
-    if (l->local.len == 0 || l->local.sa.ss_family != AF_UNIX)
-        return;
-    if (stat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
-        unlink(sun->sun_path);
-    strcpy(l->unlink_path, sun->sun_path);
-}
-
 static enum emu_err bind_to(struct link *l, int fd, struct error *err)
 {
     int yes = 1;
-    clear_name(l);
+    address_clear_name(&l->local);
+    snprintf(l->unlink_path, sizeof(l->unlink_path), "%s", address_name(&l->local));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (bind(fd, (struct sockaddr *)&l->local.sa, l->local.len) == 0)
         return EMU_OK;
@@ -155,28 +89,71 @@ static enum emu_err listen_on(struct link *l, struct error *err)
     if (fd < 0)
         return error_set(err, EMU_IO, "the host gives no socket: %m");
     l->listener = fd;
-    prepare(fd);
+    socket_prepare(fd);
     enum emu_err e = bind_to(l, fd, err);
     if (!e && listen(fd, 1) != 0)
         e = error_set(err, EMU_IO, "cannot listen for %s: %m", l->text);
     return e;
 }
 
+/* Once, however long it lasts. */
+static void say_gone(struct netdev *nd, struct link *l, const char *what)
+{
+    netdev_set_carrier(nd, false);
+    if (!l->gone)
+        net_say(nd->net, "network %s: %s; %s", nd->id, what, l->server ? "waiting for another" : "trying again");
+    l->gone = true;
+}
+
+static void joined(struct netdev *nd, struct link *l)
+{
+    if (l->gone)
+        net_say(nd->net, "network %s: connected again", nd->id);
+    l->gone = false;
+    netdev_set_carrier(nd, true);
+}
+
+static void hang_up(struct netdev *nd, struct link *l)
+{
+    bool was_connecting = l->connecting;
+    close(l->fd);
+    l->fd = -1;
+    l->connecting = false;
+    l->input_len = l->output_len = 0;
+    l->retry = seconds() + RETRY_SECONDS;
+    say_gone(nd, l, was_connecting ? "nobody answers" : "the other side is gone");
+}
+
+static void connected(struct netdev *nd, struct link *l)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error) {
+        hang_up(nd, l);
+        return;
+    }
+    l->connecting = false;
+    joined(nd, l);
+}
+
 /* The other side may not be there yet: connecting goes on in the background. */
-static void try_connect(struct link *l)
+static void try_connect(struct netdev *nd, struct link *l)
 {
     int fd = socket(l->remote.sa.ss_family, SOCK_STREAM, 0);
     l->retry = seconds() + RETRY_SECONDS;
     if (fd < 0)
         return;
-    prepare(fd);
+    socket_prepare(fd);
     int r = connect(fd, (struct sockaddr *)&l->remote.sa, l->remote.len);
     if (r != 0 && errno != EINPROGRESS) {
         close(fd);
+        say_gone(nd, l, "nobody answers");
         return;
     }
     l->fd = fd;
     l->connecting = r != 0;
+    if (r == 0)
+        joined(nd, l);
 }
 
 static enum emu_err join_group(struct link *l, int fd, struct error *err)
@@ -205,7 +182,7 @@ static enum emu_err open_datagram(struct link *l, struct error *err)
     l->fd = socket(l->remote.sa.ss_family, SOCK_DGRAM, 0);
     if (l->fd < 0)
         return error_set(err, EMU_IO, "the host gives no socket: %m");
-    prepare(l->fd);
+    socket_prepare(l->fd);
     if (is_group(&l->remote))
         return join_group(l, l->fd, err);
     if (!l->local.len)
@@ -213,7 +190,7 @@ static enum emu_err open_datagram(struct link *l, struct error *err)
     return bind_to(l, l->fd, err);
 }
 
-static enum emu_err open_link(struct link *l, struct error *err)
+static enum emu_err open_link(struct netdev *nd, struct link *l, struct error *err)
 {
     if (!l->stream)
         return open_datagram(l, err);
@@ -224,12 +201,14 @@ static enum emu_err open_link(struct link *l, struct error *err)
     if (l->server ? !l->local.len : !l->remote.len)
         return error_set(err, EMU_ARG, "-netdev %s: it needs an address to %s", l->text,
                          l->server ? "listen on" : "connect to");
+    netdev_set_carrier(nd, false);
     if (l->server)
         return listen_on(l, err);
-    try_connect(l);
+    try_connect(nd, l);
     if (l->connecting) { /* a guest that starts at once should not find its first frame lost */
         struct pollfd p = {.fd = l->fd, .events = POLLOUT};
-        poll(&p, 1, FIRST_WAIT_MS);
+        if (poll(&p, 1, FIRST_WAIT_MS) > 0)
+            connected(nd, l);
     }
     return EMU_OK;
 }
@@ -256,7 +235,7 @@ static enum emu_err stream_open(struct netdev *nd, struct net_words *w, struct e
     l->stream = true;
     net_word(w, "reconnect"); /* it always does */
     e = typed_address(w, "addr", true, l->server, l->server ? &l->local : &l->remote, err);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 static enum emu_err dgram_open(struct netdev *nd, struct net_words *w, struct error *err)
@@ -267,7 +246,7 @@ static enum emu_err dgram_open(struct netdev *nd, struct net_words *w, struct er
         e = typed_address(w, "local", false, true, &l->local, err);
     if (!e)
         e = typed_address(w, "remote", false, false, &l->remote, err);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct error *err)
@@ -283,40 +262,17 @@ static enum emu_err socket_open(struct netdev *nd, struct net_words *w, struct e
     l->stream = listener || peer;
     l->server = listener != NULL;
     if (listener)
-        e = host_port(listener, true, true, &l->local, err);
+        e = address_host_port(listener, true, true, &l->local, err);
     else
-        e = host_port(peer ? peer : group ? group : udp, l->stream, false, &l->remote, err);
+        e = address_host_port(peer ? peer : group ? group : udp, l->stream, false, &l->remote, err);
     if (!e && local && udp)
-        e = host_port(local, false, true, &l->local, err);
+        e = address_host_port(local, false, true, &l->local, err);
     if (!e && group && !is_group(&l->remote))
         e = error_set(err, EMU_ARG, "mcast=%s is no multicast group such as 230.0.0.1:1234", group);
-    return e ? e : open_link(l, err);
+    return e ? e : open_link(nd, l, err);
 }
 
 /* --- frames --- */
-
-static void hang_up(struct netdev *nd, struct link *l)
-{
-    close(l->fd);
-    l->fd = -1;
-    l->connecting = false;
-    l->input_len = l->output_len = 0;
-    l->retry = seconds() + RETRY_SECONDS;
-    if (!l->gone)
-        net_say(nd->net, "network %s: the other side is gone; %s", nd->id, l->server ? "waiting for another" : "trying again");
-    l->gone = true;
-}
-
-static void connected(struct netdev *nd, struct link *l)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-    l->connecting = false;
-    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error)
-        hang_up(nd, l);
-    else
-        l->gone = false;
-}
 
 static void flush(struct netdev *nd, struct link *l)
 {
@@ -350,6 +306,20 @@ static void stream_send(struct netdev *nd, struct link *l, const uint8_t *frame,
     flush(nd, l);
 }
 
+/* Datagrams have no connection to lose: only who is not there when one is sent is missed. */
+static void send_datagram(struct netdev *nd, struct link *l, const uint8_t *frame, size_t len)
+{
+    if (sendto(l->fd, frame, len, MSG_NOSIGNAL, (struct sockaddr *)&l->remote.sa, l->remote.len) >= 0) {
+        l->gone = false;
+        return;
+    }
+    nd->lost++;
+    if (!l->gone && (errno == ECONNREFUSED || errno == ENOENT)) {
+        l->gone = true;
+        net_say(nd->net, "network %s: the other side is gone; frames for it are dropped", nd->id);
+    }
+}
+
 static void link_send(struct netdev *nd, const uint8_t *frame, size_t len)
 {
     struct link *l = nd->priv;
@@ -359,8 +329,8 @@ static void link_send(struct netdev *nd, const uint8_t *frame, size_t len)
         nd->lost++;
     else if (l->stream)
         stream_send(nd, l, frame, len);
-    else if (sendto(l->fd, frame, len, MSG_NOSIGNAL, (struct sockaddr *)&l->remote.sa, l->remote.len) < 0)
-        nd->lost++;
+    else
+        send_datagram(nd, l, frame, len);
 }
 
 /* Whole frames leave the buffer; false: the peer talks nonsense. */
@@ -418,7 +388,7 @@ static void link_fill(struct netdev *nd, struct net_poll *p)
 {
     struct link *l = nd->priv;
     if (l->stream && !l->server && l->fd < 0 && seconds() >= l->retry)
-        try_connect(l);
+        try_connect(nd, l);
     short events = l->connecting ? POLLOUT : (short)(POLLIN | (l->output_len ? POLLOUT : 0));
     l->index = l->fd >= 0 ? net_poll_add(p, l->fd, events) : -1;
     l->listener_index = l->listener >= 0 && l->fd < 0 ? net_poll_add(p, l->listener, POLLIN) : -1;
@@ -430,9 +400,10 @@ static void link_done(struct netdev *nd, const struct net_poll *p)
     short got = l->index >= 0 ? p->fds[l->index].revents : 0;
     if (l->listener_index >= 0 && p->fds[l->listener_index].revents) {
         l->fd = accept(l->listener, NULL, NULL);
-        l->gone = false;
-        if (l->fd >= 0)
-            prepare(l->fd);
+        if (l->fd >= 0) {
+            socket_prepare(l->fd);
+            joined(nd, l);
+        }
         return;
     }
     if (l->fd < 0 || !got)
@@ -468,11 +439,27 @@ static void link_close(struct netdev *nd)
     free(l);
 }
 
+static enum emu_err switch_open(struct netdev *nd, struct net_words *w, struct error *err)
+{
+    struct link *l;
+    enum emu_err e = new_link(nd, w, &l, err);
+    const char *path = net_word(w, "path"), *tcp = net_word(w, "tcp");
+    if (e)
+        return e;
+    if (!path == !tcp)
+        return error_set(err, EMU_ARG, "-netdev %s: it needs path=FILE or tcp=HOST:PORT, a --port of retrace-switch", l->text);
+    l->stream = true;
+    e = path ? address_unix(path, &l->remote, err) : address_host_port(tcp, true, false, &l->remote, err);
+    return e ? e : open_link(nd, l, err);
+}
+
 static const char *const socket_words[] = {"id", "listen", "connect", "mcast", "udp", "localaddr", NULL};
 static const char *const stream_words[] = {"id",        "server",    "addr.type", "addr.host",
                                            "addr.port", "addr.path", "reconnect", NULL};
 static const char *const dgram_words[] = {"id",          "local.type",  "local.host",  "local.port",  "local.path",
                                           "remote.type", "remote.host", "remote.port", "remote.path", NULL};
+
+static const char *const switch_words[] = {"id", "path", "tcp", NULL};
 
 #define LINK_OPS .send = link_send, .fill = link_fill, .done = link_done, .print = link_print, .close = link_close
 const struct net_kind net_socket = {.name = "socket",
@@ -490,3 +477,8 @@ const struct net_kind net_dgram = {.name = "dgram",
                                    .words = dgram_words,
                                    .open = dgram_open,
                                    LINK_OPS};
+const struct net_kind net_switch = {.name = "switch",
+                                    .help = "a port of retrace-switch: path=FILE or tcp=HOST:PORT",
+                                    .words = switch_words,
+                                    .open = switch_open,
+                                    LINK_OPS};

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/ioctl.h>
@@ -22,11 +23,27 @@
 #include <linux/if_tun.h>
 #endif
 
+enum { RETRY_SECONDS = 1 };
+
 struct tap {
-    int fd, index;
-    bool dead;
+    int fd, index; /* -1: none */
+    time_t retry;
     char name[16];
 };
+
+static time_t seconds(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec;
+}
+
+static void release(struct tap *t)
+{
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+}
 
 #ifdef __linux__
 static enum emu_err attach(struct tap *t, const char *name, struct error *err)
@@ -38,9 +55,12 @@ static enum emu_err attach(struct tap *t, const char *name, struct error *err)
         return error_set(err, EMU_ARG, "the interface name %s is too long (at most 15 characters)", name);
     snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
     t->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &ifr) != 0)
-        return error_set(err, EMU_IO, "cannot attach to the interface %s: %m; make one that you own (ip tuntap add dev "
+    if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &ifr) != 0) {
+        enum emu_err e = error_set(err, EMU_IO, "cannot attach to the interface %s: %m; make one that you own (ip tuntap add dev "
                                       "tap0 mode tap user NAME), or use -netdev user", *name ? name : "tap%d");
+        release(t);
+        return e;
+    }
     snprintf(t->name, sizeof(t->name), "%.15s", ifr.ifr_name);
     return EMU_OK;
 }
@@ -70,14 +90,22 @@ static enum emu_err tap_open(struct netdev *nd, struct net_words *w, struct erro
 static void tap_send(struct netdev *nd, const uint8_t *frame, size_t len)
 {
     const struct tap *t = nd->priv;
-    if (t->dead || write(t->fd, frame, len) != (ssize_t)len)
+    if (t->fd < 0 || write(t->fd, frame, len) != (ssize_t)len)
         nd->lost++;
 }
 
 static void tap_fill(struct netdev *nd, struct net_poll *p)
 {
     struct tap *t = nd->priv;
-    t->index = t->dead ? -1 : net_poll_add(p, t->fd, POLLIN);
+    struct error err;
+    if (t->fd < 0 && seconds() >= t->retry) {
+        t->retry = seconds() + RETRY_SECONDS;
+        if (!attach(t, t->name, &err)) {
+            net_say(nd->net, "network %s: the interface %s is back", nd->id, t->name);
+            netdev_set_carrier(nd, true);
+        }
+    }
+    t->index = t->fd < 0 ? -1 : net_poll_add(p, t->fd, POLLIN);
 }
 
 static void tap_done(struct netdev *nd, const struct net_poll *p)
@@ -95,8 +123,10 @@ static void tap_done(struct netdev *nd, const struct net_poll *p)
         else if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         else {
-            t->dead = true;
-            net_say(nd->net, "network %s: the interface %s is gone", nd->id, t->name);
+            net_say(nd->net, "network %s: the interface %s is gone; trying again", nd->id, t->name);
+            release(t);
+            t->retry = seconds() + RETRY_SECONDS;
+            netdev_set_carrier(nd, false);
             return;
         }
     }
@@ -109,10 +139,8 @@ static void tap_print(const struct netdev *nd, char *text, size_t len)
 
 static void tap_close(struct netdev *nd)
 {
-    struct tap *t = nd->priv;
-    if (t->fd >= 0)
-        close(t->fd);
-    free(t);
+    release(nd->priv);
+    free(nd->priv);
 }
 
 static const char *const words[] = {"id", "ifname", "script", "downscript", NULL};

@@ -42,6 +42,7 @@ includes() {
             may["board"] = "base mmu cpu disk net devices debug board"
             may["ui"] = may["board"] " ui"
             may["img"] = "base disk img"
+            may["switchd"] = "base net switchd"
             may["tests"] = may["board"] " ui tests"
             may["tools"] = ""
             may["bench"] = ""
@@ -112,7 +113,7 @@ tidy() {
     fi
     flags=$(sed -n 's/^CFLAGS = //p' "$build/config.mk" | tr ' ' '\n' | grep -E '^-(D|I|std)' | tr '\n' ' ')
     # shellcheck disable=SC2086
-    grep -E '^(cpu|mmu|devices|machine|disk|net|debug|ui|img)/.*\.c$' "$tmp/sources" | grep -v '^ui/sdl\.c$' |
+    grep -E '^(cpu|mmu|devices|machine|disk|net|debug|ui|img|switchd)/.*\.c$' "$tmp/sources" | grep -v '^ui/sdl\.c$' |
         xargs -P "$(nproc)" -n 8 sh -c '
             flags=$0
             clang-tidy --quiet "$@" -- $flags -I. -I"'"$build"'" -DRETRACE_VERSION='"'\"0\"'"' \

@@ -28,6 +28,13 @@ static void deliver(void *arg, const uint8_t *frame, size_t len)
         machine_packet_in(p->network->m, p->nic, frame, len);
 }
 
+static void on_link(void *arg, bool up)
+{
+    const struct network_port *p = arg;
+    if (p->network->m)
+        machine_set_link(p->network->m, p->nic, up);
+}
+
 static enum emu_err plug(struct network *n, const struct machine_config *cfg, struct error *err)
 {
     enum emu_err e = EMU_OK;
@@ -58,8 +65,11 @@ void network_attach(struct network *n, struct machine *m)
 {
     n->m = m;
     for (unsigned i = 0; i < m->cfg.nics; i++) {
-        if (!n->port[i].netdev)
+        struct netdev *nd = n->port[i].netdev;
+        if (!nd || !netdev_link(nd))
             machine_set_link(m, i, false);
+        if (nd)
+            netdev_watch_link(nd, on_link);
     }
 }
 

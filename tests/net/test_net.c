@@ -17,7 +17,8 @@
 #include "net/netdev.h"
 
 struct ear {
-    unsigned frames;
+    unsigned frames, links;
+    bool link;
     size_t len;
     uint8_t frame[NET_MAX_FRAME];
 };
@@ -243,6 +244,130 @@ static void a_stream_survives_its_peers(void **state)
     close(fd);
 }
 
+static void on_link(void *arg, bool up)
+{
+    struct ear *e = arg;
+    e->links++;
+    e->link = up;
+}
+
+static struct netdev *plug_watched(struct fixture *f, const char *id, struct ear *ear)
+{
+    struct netdev *nd = plug(f, id, ear);
+    ear->link = netdev_link(nd);
+    netdev_watch_link(nd, on_link);
+    return nd;
+}
+
+static void until(struct fixture *f, const bool *what, bool value)
+{
+    for (unsigned i = 0; i < 200 && *what != value; i++) {
+        net_poll(f->net);
+        usleep(20000);
+    }
+    assert_int_equal(*what, value);
+}
+
+/* A server that dies: one line, no link; the client finds the next one by itself, and says so. */
+static void a_client_finds_its_server_again(void **state)
+{
+    struct fixture *f = *state, other = {.now = 1};
+    struct net_host host = {&other, now, say};
+    char spec[200];
+    struct error err;
+    snprintf(spec, sizeof(spec), "stream,id=s,server=on,addr.type=unix,addr.path=%s/sock", f->dir);
+    assert_int_equal(net_new(&host, &other.net, &err), EMU_OK);
+    assert_int_equal(net_add(other.net, spec, &err), EMU_OK);
+    add(f, "stream,id=c,addr.type=unix,addr.path=%s/sock", f->dir);
+    struct netdev *c = plug_watched(f, "c", &f->ear[0]), *s = plug_watched(&other, "s", &other.ear[0]);
+    assert_true(f->ear[0].link);
+    assert_false(other.ear[0].link); /* not accepted yet */
+    until(&other, &other.ear[0].link, true);
+    netdev_send(c, hello, sizeof(hello));
+    poll_some(&other);
+    assert_int_equal(other.ear[0].frames, 1);
+    assert_int_equal(s->in, 1);
+    net_free(other.net);
+    until(f, &f->ear[0].link, false);
+    assert_string_equal(f->said, "network c: the other side is gone; trying again");
+    f->said[0] = 0;
+    for (unsigned i = 0; i < 60; i++) {
+        netdev_send(c, hello, sizeof(hello));
+        net_poll(f->net);
+        usleep(20000);
+    }
+    assert_int_equal(c->lost, 60);
+    assert_string_equal(f->said, ""); /* once is enough */
+    assert_int_equal(net_new(&host, &other.net, &err), EMU_OK);
+    assert_int_equal(net_add(other.net, spec, &err), EMU_OK);
+    plug(&other, "s", &other.ear[1]);
+    until(f, &f->ear[0].link, true);
+    assert_string_equal(f->said, "network c: connected again");
+    netdev_send(c, hello, sizeof(hello));
+    poll_some(&other);
+    assert_int_equal(other.ear[1].frames, 1);
+    net_free(other.net);
+}
+
+/* The other side does not read: what does not fit is dropped and counted, and the sender goes on. */
+static void a_full_stream_drops_and_counts(void **state)
+{
+    struct fixture *f = *state;
+    char path[100];
+    static uint8_t frame[1514];
+    snprintf(path, sizeof(path), "%s/sock", f->dir);
+    add(f, "stream,id=s,server=on,addr.type=unix,addr.path=%s", path);
+    struct netdev *nd = plug(f, "s", &f->ear[0]);
+    int fd = connect_to(path);
+    poll_some(f);
+    for (unsigned i = 0; i < 3000; i++)
+        netdev_send(nd, frame, sizeof(frame));
+    assert_true(nd->lost > 1000);
+    assert_true(nd->lost < 3000);
+    assert_true(netdev_link(nd));
+    close(fd);
+}
+
+/* tun(4), as root: deleting the interface is its death; being root, we may make it again. */
+static void an_interface_that_dies_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    char name[16], command[100], spec[64];
+    snprintf(name, sizeof(name), "rt%d", (int)getpid() % 100000);
+    snprintf(spec, sizeof(spec), "tap,id=t,ifname=%s,script=no", name);
+    if (net_add(f->net, spec, &f->err))
+        skip(); /* not root, or no tap here */
+    struct netdev *nd = plug_watched(f, "t", &f->ear[0]);
+    assert_true(f->ear[0].link);
+    netdev_send(nd, hello, sizeof(hello)); /* the interface is down: dropped */
+    assert_int_equal(nd->lost, 1);
+    snprintf(command, sizeof(command), "ip link del %s 2>/dev/null", name);
+    if (system(command) != 0)
+        skip(); /* no ip command */
+    until(f, &f->ear[0].link, false);
+    assert_non_null(strstr(f->said, "is gone; trying again"));
+    until(f, &f->ear[0].link, true);
+    assert_non_null(strstr(f->said, "is back"));
+}
+
+static void datagrams_for_nobody_are_counted_and_said_once(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "dgram,id=a,local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", f->dir, f->dir);
+    struct netdev *a = plug(f, "a", &f->ear[0]);
+    netdev_send(a, hello, sizeof(hello));
+    assert_string_equal(f->said, "network a: the other side is gone; frames for it are dropped");
+    f->said[0] = 0;
+    netdev_send(a, hello, sizeof(hello));
+    assert_string_equal(f->said, "");
+    assert_int_equal(a->lost, 2);
+    add(f, "dgram,id=b,local.type=unix,local.path=%s/b,remote.type=unix,remote.path=%s/a", f->dir, f->dir);
+    plug(f, "b", &f->ear[1]);
+    netdev_send(a, hello, sizeof(hello));
+    poll_some(f);
+    assert_int_equal(f->ear[1].frames, 1);
+}
+
 static void datagrams_carry_frames(void **state)
 {
     struct fixture *f = *state;
@@ -261,12 +386,13 @@ static void a_pulled_cable_carries_nothing(void **state)
     struct fixture *f = *state;
     add(f, "hubport,id=a");
     add(f, "hubport,id=b");
-    struct netdev *a = plug(f, "a", &f->ear[0]);
+    struct netdev *a = plug_watched(f, "a", &f->ear[0]);
     plug(f, "b", &f->ear[1]);
     assert_int_equal(net_set_link(f->net, "a", false, &f->err), EMU_OK);
     netdev_send(a, hello, sizeof(hello));
     assert_int_equal(f->ear[1].frames, 0);
     assert_int_equal(a->lost, 1);
+    assert_false(f->ear[0].link); /* the card knows */
     assert_int_equal(net_set_link(f->net, "a", true, &f->err), EMU_OK);
     netdev_send(a, hello, sizeof(hello));
     assert_int_equal(f->ear[1].frames, 1);
@@ -374,7 +500,11 @@ int main(void)
         TEST(loops_of_hubs_end),
         TEST(streams_carry_frames_both_ways),
         TEST(a_stream_survives_its_peers),
+        TEST(a_client_finds_its_server_again),
+        TEST(a_full_stream_drops_and_counts),
+        TEST(an_interface_that_dies_is_tried_again),
         TEST(datagrams_carry_frames),
+        TEST(datagrams_for_nobody_are_counted_and_said_once),
         TEST(a_pulled_cable_carries_nothing),
         TEST(frames_go_to_a_pcap_file),
         TEST(the_gateway_answers_arp),
