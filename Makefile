@@ -60,7 +60,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench fuzz fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -174,6 +174,24 @@ bench: all $(BUILD)/bench-driver
 $(BUILD)/bench-driver: bench/driver.c
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# libFuzzer targets, FUZZ_SECONDS each, one after the other; findings and what it learned stay in build-fuzz.
+# A target is tests/fuzz/fuzz_NAME.c; the other files there are linked to all of them. FUZZ="ne2000": only this.
+FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+FUZZ_LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+fuzz:
+	./configure --build=build-fuzz --cc=clang --sanitize=fuzzer-no-link,address,undefined --without-sdl >/dev/null
+	@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-targets
+	@for t in $(FUZZ); do \
+	    mkdir -p build-fuzz/corpus/$$t && echo "fuzz $$t, $(FUZZ_SECONDS) s" && \
+	    build-fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -verbosity=0 -print_funcs=0 -print_final_stats=1 \
+	        -artifact_prefix=build-fuzz/$$t- build-fuzz/corpus/$$t || exit 1; \
+	done
+fuzz-targets: $(FUZZ:%=$(BUILD)/fuzz_%)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIB_OBJ) $(BUILD)/libretrace.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+-include $(wildcard $(BUILD)/obj/tests/fuzz/*.d)
+
 lint: $(BUILD)/libretrace.a
 	tools/lint.sh $(BUILD)
 
@@ -198,4 +216,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | fuzz | lint | format | install | stress | portable | mpfr | cover | clean"

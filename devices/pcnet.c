@@ -618,7 +618,7 @@ const struct io_ops pcnet_io = {pcnet_read, pcnet_write, ACCESS_8 | ACCESS_16 | 
 static enum emu_err pcnet_post_load(void *dev, struct error *err)
 {
     struct pcnet *x = dev;
-    uint64_t longest = (uint64_t)(PCNET_MAX_FRAME + CRC_LEN) * x->w.byte_ns;
+    uint64_t longest = (uint64_t)(PCNET_MAX_FRAME + 2 * CRC_LEN) * x->w.byte_ns; /* the guest's own CRC, and ours */
     if (x->st.tx_due != VTIME_NEVER && x->st.tx_due > clock_now(x->w.clk) + longest)
         return error_set(err, EMU_FORMAT, "%s: a transmission is too far in the future", x->dev.id);
     update(x);
