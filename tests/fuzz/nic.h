@@ -2,7 +2,7 @@
  * What the fuzz targets of the network cards share: a card without a machine, driven by the bytes of a
  * libFuzzer input. Each byte chooses what happens next: an access to a port, a frame from the wire, bytes in
  * memory, time that passes, the cable, a reset. What must hold after every input: no sanitizer complains, no
- * frame of an impossible length went out, timers come to rest, and the state that was reached is one that the
+ * frame of an impossible length went out, time goes on, and the state that was reached is one that the
  * loader takes back unchanged.
  */
 #ifndef TESTS_FUZZ_NIC_H
