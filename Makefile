@@ -61,19 +61,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-# libFuzzer with the address and undefined-behaviour sanitizers (clang): make fuzz TIME=seconds.
-TIME ?= 60
-CLANG ?= clang
-FUZZ_SRC := tests/fuzz/fuzz_qcow2.c $(wildcard disk/*.c) machine/error.c machine/state.c
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-    -Wl,--wrap=open,--wrap=open64
-fuzz: $(BUILD)/fuzz/fuzz_qcow2 $(BUILD)/retrace-img
-	tests/fuzz/run.sh $(BUILD) $(TIME)
-$(BUILD)/fuzz/fuzz_qcow2: $(FUZZ_SRC) $(wildcard disk/*.h)
-	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(filter -DHAVE_%,$(CFLAGS)) $(FUZZ_FLAGS) -o $@ $(FUZZ_SRC) $(LIBS)
-
-.PHONY: fuzz all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench fuzz fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -195,6 +183,22 @@ bench: all $(BUILD)/bench-driver
 $(BUILD)/bench-driver: bench/driver.c
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# libFuzzer targets, FUZZ_SECONDS each, one after the other; findings and what it learned stay in build-fuzz.
+# A target is tests/fuzz/fuzz_NAME.c, seeds_NAME.sh makes its first inputs where there is one; the other files
+# there are linked to all of them. FUZZ="ne2000": only this.
+FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+FUZZ_LIB_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
+fuzz:
+	./configure --build=build-fuzz --cc=clang --sanitize=fuzzer-no-link,address,undefined --without-sdl >/dev/null
+	@$(MAKE) --no-print-directory BUILD=build-fuzz fuzz-targets build-fuzz/retrace-img
+	tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS) $(FUZZ)
+fuzz-targets: $(FUZZ:%=$(BUILD)/fuzz_%)
+$(BUILD)/fuzz_qcow2: private LDFLAGS += -Wl,--wrap=open,--wrap=open64
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIB_OBJ) $(BUILD)/libretrace.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+-include $(wildcard $(BUILD)/obj/tests/fuzz/*.d)
+
 lint: $(BUILD)/libretrace.a
 	tools/lint.sh $(BUILD)
 
@@ -220,4 +224,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | fuzz | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | fuzz | lint | format | install | stress | portable | mpfr | cover | clean"

@@ -61,7 +61,7 @@ enum { BCR_LNKST = 4, BCR_BSBC = 18, BCR_STYLE = 20, STYLE_32 = 0x0100, LEDOUT =
 /* Status byte of a descriptor. */
 enum { D_ENP = 0x01, D_STP = 0x02, D_BUFF = 0x04, D_LTINT = 0x10, D_ADD_FCS = 0x20, D_ERR = 0x40, D_OWN = 0x80 };
 enum { RX_PAM = 0x40, RX_LAFM = 0x20, RX_BAM = 0x10 }; /* of the byte below, 32-bit forms */
-enum { CRC_LEN = 4, MIN_FRAME = 60, MAX_RING = 512, POLL_BYTES = 8 };
+enum { CRC_LEN = 4, MIN_FRAME = 60, MAX_RING = 512, POLL_BYTES = 8, BETWEEN = 20 /* preamble and gap, 802.3 4.4.2 */ };
 
 STATE_DESC(pcnet_desc, struct pcnet_state, 1,
            FIELD(struct pcnet_state, tx_due, "virtual time of the next look at the transmit ring"),
@@ -386,6 +386,13 @@ static size_t transmit_one(struct pcnet *x)
     return 0;
 }
 
+/* On the wire until the next one can start: short frames take as long as a padded one, so that a ring which the guest
+ * put where no memory is, all of it the card's for ever, costs no more than a busy wire. */
+static uint64_t frame_time(const struct pcnet *x, size_t len)
+{
+    return (uint64_t)((len < MIN_FRAME ? MIN_FRAME : len) + CRC_LEN + BETWEEN) * x->w.byte_ns;
+}
+
 static void fire(void *dev, vtime now)
 {
     struct pcnet *x = dev;
@@ -396,7 +403,7 @@ static void fire(void *dev, vtime now)
     if (x->st.csr[0] & C0_TXON && dma(x))
         len = transmit_one(x);
     if (len)
-        x->st.tx_due = clock_now(x->w.clk) + (uint64_t)(len + CRC_LEN) * x->w.byte_ns;
+        x->st.tx_due = clock_now(x->w.clk) + frame_time(x, len);
     update(x);
 }
 
@@ -618,7 +625,7 @@ const struct io_ops pcnet_io = {pcnet_read, pcnet_write, ACCESS_8 | ACCESS_16 | 
 static enum emu_err pcnet_post_load(void *dev, struct error *err)
 {
     struct pcnet *x = dev;
-    uint64_t longest = (uint64_t)(PCNET_MAX_FRAME + CRC_LEN) * x->w.byte_ns;
+    uint64_t longest = frame_time(x, PCNET_MAX_FRAME + CRC_LEN);
     if (x->st.tx_due != VTIME_NEVER && x->st.tx_due > clock_now(x->w.clk) + longest)
         return error_set(err, EMU_FORMAT, "%s: a transmission is too far in the future", x->dev.id);
     update(x);

@@ -29,6 +29,14 @@ enum emu_err machine_config_check(const struct machine_config *cfg, struct error
     if (cfg->initrd_path && !cfg->kernel_path)
         return error_set(err, EMU_ARG, "-initrd needs -kernel");
     for (unsigned i = 0; i < cfg->nics; i++) {
+        for (unsigned k = 0; k < i; k++) {
+            if (cfg->nic[i].boot_priority && cfg->nic[i].boot_priority == cfg->nic[k].boot_priority)
+                return error_set(err, EMU_ARG, "%s and %s have the same bootindex=%u", cfg->nic[k].name, cfg->nic[i].name,
+                                 cfg->nic[i].boot_priority - 1);
+        }
+        if (cfg->nic[i].rom_path && cfg->nic[i].model == NIC_NE2K_ISA)
+            return error_set(err, EMU_ARG, "the card ne2k_isa has no ROM socket (romfile=%s); boot from ne2k_pci or pcnet",
+                             cfg->nic[i].rom_path);
         if (cfg->board == BOARD_ISAPC && cfg->nic[i].model != NIC_NE2K_ISA)
             return error_set(err, EMU_ARG, "-M isapc has no PCI slot for %s; use ne2k_isa",
                              nic_model_name(cfg->nic[i].model));

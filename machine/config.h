@@ -36,6 +36,8 @@ struct nic_config {
     uint8_t irq;     /* ISA */
     char name[32];   /* for the monitor */
     char netdev[32]; /* the back end that it is plugged into; "": none */
+    const char *rom_path;    /* PCI: boots from the network; NULL: none */
+    unsigned boot_priority;  /* 0: what boot_order says; else before all others, the least number first */
 };
 
 enum { DEFAULT_RAM_MIB = 128, MAX_RAM_MIB = 3072 };

@@ -65,6 +65,8 @@ struct nic {
     struct pcnet pcnet;
     struct pci_card card;
     struct pci_io_window window;
+    struct phys_block *rom; /* NULL: none */
+    unsigned rom_region;
     struct pc *pc;
     unsigned index;
 };
@@ -141,6 +143,7 @@ bool pc_nic_ready(const struct pc *pc, unsigned nic, size_t len); /* it has room
 void pc_packet_in(struct pc *pc, unsigned nic, const uint8_t *frame, size_t len);
 void pc_set_link(struct pc *pc, unsigned nic, bool up);
 bool pc_link(const struct pc *pc, unsigned nic);
+unsigned pc_nic_slot(unsigned nic); /* on the PCI bus */
 
 void pc_power_button(struct pc *pc);
 void pc_pulse_nmi(struct pc *pc);
@@ -155,6 +158,9 @@ void pc_print_pci(struct pc *pc, void (*emit)(void *arg, const char *line), void
 
 /* pc_firmware.c: CMOS bytes, fw_cfg items, ROM files. */
 MUST_CHECK enum emu_err pc_load_roms(struct pc *pc, struct error *err);
+/* A PCI card's expansion ROM as a block of its own, a power of two large. */
+MUST_CHECK enum emu_err pc_load_card_rom(struct pc *pc, const char *path, const char *what, const char *advice,
+                                         const char *name, struct phys_block **out, struct error *err);
 MUST_CHECK enum emu_err pc_describe(struct pc *pc, struct error *err);
 
 #endif

@@ -54,26 +54,31 @@ static enum emu_err load_bios(struct pc *pc, struct error *err)
     return e;
 }
 
-/* The VGA BIOS: a ROM of the PCI adapter, or a file for the firmware on isapc. */
-static enum emu_err load_vga_rom(struct pc *pc, struct error *err)
+enum emu_err pc_load_card_rom(struct pc *pc, const char *path, const char *what, const char *advice,
+                              const char *name, struct phys_block **out, struct error *err)
 {
     struct buf b = {0};
     uint64_t size = 2048;
-    if (pc->m->cfg.board != BOARD_PC || !pc->m->cfg.vgabios_path)
-        return EMU_OK;
-    enum emu_err e = read_file(pc->m->cfg.vgabios_path, "VGA BIOS",
-                               "install the package seabios, or name a directory with -L", &b, err);
+    enum emu_err e = read_file(path, what, advice, &b, err);
     if (!e && b.len > MAX_OPTION_ROM)
-        e = error_set(err, EMU_FORMAT, "the VGA BIOS %s is larger than %d KiB",
-                      pc->m->cfg.vgabios_path, MAX_OPTION_ROM >> 10);
+        e = error_set(err, EMU_FORMAT, "the %s %s is larger than %d KiB", what, path, MAX_OPTION_ROM >> 10);
     while (size < b.len || size < PHYS_PAGE_SIZE) /* a window is a power of two */
         size *= 2;
     if (!e)
-        e = phys_block_new(pc->phys, "vga.rom", size, true, &pc->vga_rom, err);
+        e = phys_block_new(pc->phys, name, size, true, out, err);
     if (!e)
-        memcpy(pc->vga_rom->host, b.data, b.len);
+        memcpy((*out)->host, b.data, b.len);
     buf_free(&b);
     return e;
+}
+
+/* The VGA BIOS: a ROM of the PCI adapter, or a file for the firmware on isapc. */
+static enum emu_err load_vga_rom(struct pc *pc, struct error *err)
+{
+    if (pc->m->cfg.board != BOARD_PC || !pc->m->cfg.vgabios_path)
+        return EMU_OK;
+    return pc_load_card_rom(pc, pc->m->cfg.vgabios_path, "VGA BIOS",
+                            "install the package seabios, or name a directory with -L", "vga.rom", &pc->vga_rom, err);
 }
 
 enum emu_err pc_load_roms(struct pc *pc, struct error *err)
@@ -266,7 +271,6 @@ static enum emu_err add_kernel_file(struct pc *pc, struct error *err)
 static enum emu_err add_kernel(struct pc *pc, struct error *err)
 {
     const struct machine_config *cfg = &pc->m->cfg;
-    static const char order[] = "/rom@genroms/linuxboot.bin\n";
     char rom[4096];
     struct buf initrd = {0};
     const char *line = cfg->append ? cfg->append : "";
@@ -280,10 +284,33 @@ static enum emu_err add_kernel(struct pc *pc, struct error *err)
     buf_free(&initrd);
     if (!e)
         e = add_block(pc, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, line, strlen(line) + 1, err);
-    if (!e)
-        e = fw_cfg_add_file(&pc->fw_cfg, "bootorder", order, sizeof(order), err);
     snprintf(rom, sizeof(rom), "%s/linuxboot.bin", cfg->rom_dir ? cfg->rom_dir : ".");
     return e ? e : add_rom_file(pc, rom, "Linux loader", "genroms/linuxboot.bin", err);
+}
+
+/* The card to be tried after the one with priority `last`, or MAX_NICS. */
+static unsigned next_boot_card(const struct machine_config *cfg, unsigned last)
+{
+    unsigned best = MAX_NICS;
+    for (unsigned i = 0; i < cfg->nics; i++) {
+        unsigned p = cfg->nic[i].boot_priority;
+        if (p > last && (best == MAX_NICS || p < cfg->nic[best].boot_priority))
+            best = i;
+    }
+    return best;
+}
+
+/* What goes before the order in the CMOS, as the paths of Open Firmware. */
+static enum emu_err add_boot_order(struct pc *pc, struct error *err)
+{
+    const struct machine_config *cfg = &pc->m->cfg;
+    char text[64 + 32 * MAX_NICS] = "";
+    size_t n = 0;
+    if (cfg->kernel_path)
+        n = (size_t)snprintf(text, sizeof(text), "/rom@genroms/linuxboot.bin\n");
+    for (unsigned last = 0, i; (i = next_boot_card(cfg, last)) < MAX_NICS; last = cfg->nic[i].boot_priority)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "/pci@i0cf8/ethernet@%x\n", pc_nic_slot(i));
+    return n ? fw_cfg_add_file(&pc->fw_cfg, "bootorder", text, n + 1, err) : EMU_OK;
 }
 
 static enum emu_err add_numbers(struct pc *pc, struct error *err)
@@ -311,5 +338,7 @@ enum emu_err pc_describe(struct pc *pc, struct error *err)
         e = add_e820(pc, err);
     if (!e && pc->m->cfg.board == BOARD_ISAPC && pc->m->cfg.vgabios_path)
         e = add_rom_file(pc, pc->m->cfg.vgabios_path, "VGA BIOS", "vgaroms/vgabios.bin", err);
+    if (!e)
+        e = add_boot_order(pc, err);
     return e ? e : add_kernel(pc, err);
 }

@@ -11,6 +11,8 @@ enum { FIRST_NIC_SLOT = 3 };
  * driver cares; at no time at all, a guest could send without end between two instructions. */
 enum { WIRE_BYTE_NS = 8 };
 
+unsigned pc_nic_slot(unsigned nic) { return FIRST_NIC_SLOT + nic; }
+
 static struct nic_config *config_of(const struct nic *n) { return &n->pc->m->cfg.nic[n->index]; }
 
 static void send(void *arg, const uint8_t *frame, size_t len)
@@ -59,6 +61,50 @@ static void move_ports(void *dev, unsigned bar, uint32_t base, bool enabled)
     pci_io_map_move(&n->pc->io_windows, &n->window, base, enabled);
 }
 
+static void move_rom(void *dev, unsigned bar, uint32_t base, bool enabled)
+{
+    struct nic *n = CONTAINER_OF((struct pci_card *)dev, struct nic, card);
+    (void)bar;
+    phys_region_move(n->pc->phys, n->rom_region, base);
+    if (enabled)
+        phys_map(n->pc->phys, base, n->rom->size, n->rom_region, PHYS_READ);
+}
+
+/* A ROM that serves a whole driver, as those of ipxe-qemu do, names no device or another one (PCI 2.2, 6.3.1.1), and the
+ * firmware takes only what names the card: that is written in, and a byte that iPXE keeps for it makes the sum
+ * zero again. */
+static void name_card(const struct nic *n)
+{
+    enum { SIGNATURE = 2, DATA_POINTER = 0x18, IDS = 4, SUM = 6 };
+    uint8_t *rom = n->rom->host;
+    unsigned at = rom[DATA_POINTER] | (unsigned)rom[DATA_POINTER + 1] << 8;
+    const struct pci_identity *id = &n->card.identity;
+    const uint8_t ids[4] = {(uint8_t)id->vendor, (uint8_t)(id->vendor >> 8), (uint8_t)id->device, (uint8_t)(id->device >> 8)};
+    if (memcmp(rom, "\x55\xaa", SIGNATURE) != 0 || at + 0x18 > n->rom->size || memcmp(rom + at, "PCIR", 4) != 0)
+        return;
+    for (unsigned i = 0; i < sizeof(ids); i++) {
+        rom[SUM] = (uint8_t)(rom[SUM] + rom[at + IDS + i] - ids[i]);
+        rom[at + IDS + i] = ids[i];
+    }
+}
+
+/* What boots from the network: a ROM in the card's socket (PCI 2.2, 6.2.5.2). */
+static enum emu_err make_rom(struct nic *n, struct error *err)
+{
+    static const char *const name[MAX_NICS] = {"nic0.rom", "nic1.rom", "nic2.rom", "nic3.rom"};
+    if (!config_of(n)->rom_path)
+        return EMU_OK;
+    enum emu_err e = pc_load_card_rom(n->pc, config_of(n)->rom_path, "network boot ROM",
+                                      "install the package ipxe-qemu, or name another file with romfile=", name[n->index],
+                                      &n->rom, err);
+    if (e)
+        return e;
+    name_card(n);
+    n->rom_region = phys_region_memory(n->pc->phys, name[n->index], n->rom, 0, 0, n->rom->size);
+    pci_function_add_bar(&n->card.fn, PCI_ROM, PCI_BAR_ROM, (uint32_t)n->rom->size, move_rom);
+    return EMU_OK;
+}
+
 static enum emu_err make_pci_card(struct nic *n, const struct pci_identity *identity, uint32_t ports,
                                   const struct io_ops *ops, void *dev, struct error *err)
 {
@@ -68,12 +114,13 @@ static enum emu_err make_pci_card(struct nic *n, const struct pci_identity *iden
     n->window = (struct pci_io_window){.name = config_of(n)->name, .ops = ops, .dev = dev, .count = ports};
     pci_io_map_add(&pc->io_windows, &n->window);
     pci_function_add_bar(&n->card.fn, 0, PCI_BAR_IO, ports, move_ports);
-    return pci_bus_add(&pc->pci, FIRST_NIC_SLOT + n->index, 0, &n->card.fn, err);
+    enum emu_err e = make_rom(n, err);
+    return e ? e : pci_bus_add(&pc->pci, pc_nic_slot(n->index), 0, &n->card.fn, err);
 }
 
 static struct irq_line pci_irq(struct nic *n)
 {
-    return (struct irq_line){piix_set_intx, &n->pc->isa_bridge, (FIRST_NIC_SLOT + n->index) * 4};
+    return (struct irq_line){piix_set_intx, &n->pc->isa_bridge, pc_nic_slot(n->index) * 4};
 }
 
 static enum emu_err make_rtl8029(struct nic *n, struct error *err)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine/nearest.h"
 #include "net/netdev.h"
@@ -130,6 +131,22 @@ static enum emu_err model_by_name(const char *name, enum nic_model *model, struc
                      nearest_word(name, models));
 }
 
+/* romfile= and bootindex=. */
+static enum emu_err boot_words(struct options *o, struct net_words *w, struct nic_config *nic, struct error *err)
+{
+    const char *rom = net_word(w, "romfile"), *at = net_word(w, "bootindex");
+    char *end = NULL;
+    unsigned long index = at ? strtoul(at, &end, 10) : 0;
+    if (at && (!*at || *end || *at == '-' || index > 1000))
+        return error_set(err, EMU_ARG, "bootindex=%s: use a number from 0, for the first, to 1000", at);
+    nic->boot_priority = at ? (unsigned)index + 1 : 0;
+    if (rom && strlen(rom) >= sizeof(o->nic_rom[0]))
+        return error_set(err, EMU_ARG, "romfile=%.40s...: that is too long", rom);
+    o->nic_rom_given[o->cfg.nics] = rom != NULL;
+    snprintf(o->nic_rom[o->cfg.nics], sizeof(o->nic_rom[0]), "%s", rom ? rom : "");
+    return EMU_OK;
+}
+
 /* Words of a card, in any of the options; what it does not know is left for others. */
 static enum emu_err add_card(struct options *o, enum nic_model model, const char *netdev, struct net_words *w,
                              struct error *err)
@@ -143,6 +160,8 @@ static enum emu_err add_card(struct options *o, enum nic_model model, const char
     enum emu_err e = parse_mac(mac ? mac : old_mac, nic->mac, err);
     if (!e && (model == NIC_NE2K_ISA || model == NIC_MODELS))
         e = isa_words(w, nic, err);
+    if (!e)
+        e = boot_words(o, w, nic, err);
     if (!e && ((id && strlen(id) >= sizeof(nic->name)) || (netdev && strlen(netdev) >= sizeof(nic->netdev))))
         e = error_set(err, EMU_ARG, "%.100s: a name has at most 31 characters", w->what);
     if (e)
@@ -157,7 +176,7 @@ static enum emu_err add_card(struct options *o, enum nic_model model, const char
 
 enum emu_err opt_device(struct options *o, const char *value, struct error *err)
 {
-    static const char *const known[] = {"netdev", "mac", "iobase", "irq", "id", NULL};
+    static const char *const known[] = {"netdev", "mac", "iobase", "irq", "id", "romfile", "bootindex", NULL};
     struct net_words w;
     enum nic_model model;
     enum emu_err e = net_split(&w, value, err);
@@ -212,7 +231,7 @@ enum emu_err opt_net(struct options *o, const char *value, struct error *err)
     w.word[0].used = true;
     snprintf(hubport, sizeof(hubport), "#hub0port%u", o->netdevs);
     if (strcmp(kind, "nic") == 0) {
-        static const char *const known[] = {"model", "macaddr", "iobase", "irq", "id", NULL};
+        static const char *const known[] = {"model", "macaddr", "iobase", "irq", "id", "romfile", "bootindex", NULL};
         const char *name = net_word(&w, "model");
         enum nic_model model = NIC_MODELS;
         if (name)
@@ -244,6 +263,28 @@ static void default_network(struct options *o)
     snprintf(nic->netdev, sizeof(nic->netdev), "n0");
 }
 
+/* iPXE for a card, which the firmware runs if it may boot from the network at all: every other guest starts as if
+ * there were none. */
+static void find_boot_rom(struct options *o, unsigned i)
+{
+    static const char *const dirs[] = {"/usr/lib/ipxe/qemu", "/usr/share/qemu", "/usr/local/share/qemu"};
+    struct nic_config *nic = &o->cfg.nic[i];
+    const char *letters = o->cfg.boot_order, *file = nic->model == NIC_PCNET ? "pxe-pcnet.rom" : "pxe-ne2k_pci.rom";
+    bool wanted = nic->boot_priority || o->cfg.boot_menu || (letters && strchr(letters, 'n'));
+    if (!o->nic_rom_given[i] && wanted && nic->model != NIC_NE2K_ISA) {
+        if (o->firmware_dir)
+            snprintf(o->nic_rom[i], sizeof(o->nic_rom[i]), "%s/%s", o->firmware_dir, file);
+        for (size_t d = 0; d < ARRAY_LEN(dirs) && access(o->nic_rom[i], R_OK); d++)
+            snprintf(o->nic_rom[i], sizeof(o->nic_rom[i]), "%s/%s", dirs[d], file);
+        if (access(o->nic_rom[i], R_OK)) {
+            fprintf(stderr, "retrace: there is no %s to boot %s from the network; install the package ipxe-qemu, or name a "
+                            "ROM with -device %s,romfile=FILE\n", file, nic->name, nic_model_name(nic->model));
+            o->nic_rom[i][0] = 0;
+        }
+    }
+    nic->rom_path = o->nic_rom[i][0] ? o->nic_rom[i] : NULL;
+}
+
 void finish_network(struct options *o)
 {
     if (!o->network_given)
@@ -254,5 +295,6 @@ void finish_network(struct options *o)
             nic->model = o->cfg.board == BOARD_ISAPC ? NIC_NE2K_ISA : NIC_NE2K_PCI;
         if (!nic->name[0])
             snprintf(nic->name, sizeof(nic->name), "%s.%u", nic_model_name(nic->model), i);
+        find_boot_rom(o, i);
     }
 }

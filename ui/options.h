@@ -26,6 +26,8 @@ struct options {
     const char *roms_dir;
     /* Storage for names put together here. */
     char netdev_text[MAX_NETDEVS][1024];
+    char nic_rom[MAX_NICS][1024];
+    bool nic_rom_given[MAX_NICS]; /* romfile=; "" is none */
     char drive[MEDIA_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128];
 };
 
