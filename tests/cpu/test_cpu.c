@@ -404,6 +404,44 @@ static void push_sp_differs_between_8086_and_286(void **state)
     }
 }
 
+/* Cases of the captured chips (SingleStepTests 8086 and 80286), of one instruction with registers. */
+static void undefined_flags_after_arithmetic_are_those_of_the_captured_chips(void **state)
+{
+    static const struct {
+        const char *model, *code;
+        uint16_t ax, bx, cx, dx, flags, ax_after, flags_after;
+    } cases[] = {
+        {"8086", "\xf6\xf0", 0x5fa4, 0x9469, 0x51f0, 0x337a, 0x880, 0x3095, 0x004}, /* div al */
+        {"8086", "\xf6\xf3", 0x3c87, 0x0a5d, 0x2eda, 0x2eb9, 0x804, 0x39a6, 0x090}, /* div bl */
+        {"8086", "\xf6\xfe", 0x23d4, 0x72ff, 0x0000, 0xb88e, 0x041, 0x1c81, 0x010}, /* idiv dh */
+        {"8086", "\xf6\xfd", 0x0000, 0x2ca9, 0x1408, 0xf29d, 0x814, 0x0000, 0x090}, /* idiv ch */
+        {"8086", "\xf6\xee", 0xd09b, 0xcaf6, 0x6e1a, 0x1726, 0x041, 0xf6ed, 0x881}, /* imul dh */
+        {"8086", "\xf7\xef", 0x05d8, 0xadc0, 0x7b66, 0x968f, 0x014, 0xfcf0, 0x801}, /* imul di, DI = 0BFA */
+        {"8086", "\x3f\x90", 0x9882, 0xf21e, 0x2f02, 0x4e76, 0x0d4, 0x970c, 0x811}, /* aas */
+        {"286", "\xf6\xf7", 0x0900, 0xad73, 0x02c4, 0xdf07, 0x8c1, 0x370d, 0x010}, /* div bh */
+        {"286", "\xf6\xf0", 0xa1e3, 0xa529, 0x04b6, 0xd073, 0x084, 0x81b6, 0x895}, /* div al */
+        {"286", "\xf6\xf9", 0x0f04, 0x1518, 0xe139, 0xdc19, 0x800, 0x1943, 0x811}, /* idiv cl */
+        {"286", "\xf6\xe0", 0xda56, 0x49cc, 0x9ffd, 0xda17, 0x041, 0x1ce4, 0x811}, /* mul al */
+        {"286", "\xd5\xf9", 0xa47c, 0xc599, 0x7ca4, 0x7899, 0x080, 0x0000, 0x855}, /* aad f9 */
+        {"286", "\xd5\x84", 0x87de, 0xa91a, 0x27dd, 0xe4d6, 0x850, 0x007a, 0x811}, /* aad 84 */
+    };
+    (void)state;
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        struct fixture *f = machine(cases[k].model);
+        put(f, CODE, cases[k].code, 2);
+        f->cpu.st.gpr[REG_EAX] = cases[k].ax;
+        f->cpu.st.gpr[REG_EBX] = cases[k].bx;
+        f->cpu.st.gpr[REG_ECX] = cases[k].cx;
+        f->cpu.st.gpr[REG_EDX] = cases[k].dx;
+        f->cpu.st.gpr[REG_EDI] = 0x0bfa;
+        flags_set_arith(&f->cpu, cases[k].flags);
+        run(f, 1);
+        assert_int_equal(f->cpu.st.gpr[REG_EAX], cases[k].ax_after);
+        assert_int_equal(cpu_eflags(&f->cpu) & FLAGS_ARITH, cases[k].flags_after);
+        done(f);
+    }
+}
+
 static void breakpoints_stop_before_their_instruction_once(void **state)
 {
     (void)state;
@@ -464,6 +502,7 @@ int main(void)
         cmocka_unit_test(instructions_may_cross_pages),
         cmocka_unit_test(running_over_the_end_of_cs_is_gp),
         cmocka_unit_test(push_sp_differs_between_8086_and_286),
+        cmocka_unit_test(undefined_flags_after_arithmetic_are_those_of_the_captured_chips),
         cmocka_unit_test(breakpoints_stop_before_their_instruction_once),
         cmocka_unit_test(stores_to_the_next_instruction_take_effect),
         cmocka_unit_test(the_debugger_reads_and_writes_memory),
