@@ -251,15 +251,16 @@ enum emu_err opt_net(struct options *o, const char *value, struct error *err)
     return e ? e : compose(o, "hubport", hubport, &port, err);
 }
 
-/* A card on a user-mode network, where nothing was said about networks. */
+/*
+ * A card on a user-mode network, where nothing was said about networks. A build that has none plugs it into an empty hub:
+ * the guest sees the same machine on every host, its state hash included.
+ */
 static void default_network(struct options *o)
 {
     struct nic_config *nic = &o->cfg.nic[0];
     default_card(o, nic, NIC_MODELS);
     o->cfg.nics = 1;
-    if (!net_has_user())
-        return; /* the card is there, its cable is not */
-    o->netdev[o->netdevs++] = "user,id=n0";
+    o->netdev[o->netdevs++] = net_has_user() ? "user,id=n0" : "hubport,id=n0,hubid=0";
     snprintf(nic->netdev, sizeof(nic->netdev), "n0");
 }
 

@@ -186,6 +186,54 @@ debug:          subject "debug registers"
                 is      [after + regs.ecx], 5
                 is      [after + regs.edi], SCRATCH + 0x10C
                 dr6_is  1
+                check   "3B 17.3.1.1", "RF is set in the image of a trap between two iterations"
+                breakpoint SCRATCH + 0x100, WRITE0_4
+                mov     esi, SCRATCH
+                mov     edi, SCRATCH + 0x100
+                mov     ecx, 2
+                expect  DB_, 0, .rep_rf
+                try     u32
+.rep_rf:        rep movsd
+                yrt
+                is      [after + regs.ecx], 1
+                flags   FL_RF, FL_RF
+                check   "3B 17.3.1.1", "RF is clear in the image of the last iteration's"
+                breakpoint SCRATCH + 0x100, WRITE0_4
+                mov     esi, SCRATCH
+                mov     edi, SCRATCH + 0x100
+                mov     ecx, 1
+                expect  DB_, 0, .rep_last
+                try     u32
+                rep movsd
+.rep_last:      nop
+                yrt
+                is      [after + regs.ecx], 0
+                flags   FL_RF, 0
+                when    HAS_FPU
+                check   "3B 17.2.5, 17.3.1.2", "the tenth byte of FSTP m80"
+                fninit
+                breakpoint SCRATCH + 9, WRITE0_1
+                mov     ebx, SCRATCH
+                expect  DB_, 0, .fstp
+                try     u32
+                fstp    tword [ebx]
+.fstp:          nop
+                yrt
+                dr6_is  1
+                end_when
+                when    HAS_486
+                check   "3B 17.2.5, 17.3.1.2", "CMPXCHG that does not match writes all the same"
+                mov     dword [SCRATCH], 7
+                breakpoint SCRATCH, WRITE0_4
+                mov     ebx, SCRATCH
+                expect  DB_, 0, .cmpxchg
+                try     u32
+                cmpxchg [ebx], ecx
+.cmpxchg:       nop
+                yrt
+                is      [after + regs.eax], 7
+                dr6_is  1
+                end_when
                 check   "3A 4.6.1", "a write that faults is no hit"
                 call    identity
                 page    4, 0
@@ -215,6 +263,50 @@ debug:          subject "debug registers"
                 breakpoint 0x80, IO0_1
                 try     u32
                 in      al, 0x84
+                yrt
+                dr6_is  0
+%macro io_breakpoint 1                          ; text; port 82, one byte
+                check   "3B 17.2.4", %1
+                mov     eax, CR4_DE
+                mov     cr4, eax
+                breakpoint 0x82, IO0_1
+%endmacro
+                io_breakpoint "CR4.DE: OUT"
+                expect  DB_, 0, .out
+                try     u32
+                out     0x82, al
+.out:           nop
+                yrt
+                dr6_is  1
+                io_breakpoint "CR4.DE: a dword access that covers the port"
+                expect  DB_, 0, .covered
+                try     u32
+                in      eax, 0x80
+.covered:       nop
+                yrt
+                dr6_is  1
+                io_breakpoint "CR4.DE: REP OUTS: the trap is between two iterations, with RF in the image"
+                mov     esi, SCRATCH
+                mov     edx, 0x82
+                mov     ecx, 3
+                expect  DB_, 0, .outs
+                try     u32
+.outs:          rep outsb
+                yrt
+                is      [after + regs.ecx], 2
+                is      [after + regs.esi], SCRATCH + 1
+                flags   FL_RF, FL_RF
+                dr6_is  1
+                io_breakpoint "CR4.DE: a port that the bitmap refuses is #GP(0) and no hit"
+                mov     byte [iomap + 0x80 / 8], 4
+                expect  GP, 0
+                try     u32
+                in      al, 0x82
+                yrt
+                dr6_is  0
+                io_breakpoint "CR4.DE: memory at the port's number is no hit"
+                try     k32
+                mov     eax, [0x82]
                 yrt
                 dr6_is  0
                 check   "3B 17.2.2", "CR4.DE: DR4 is #UD"
@@ -261,6 +353,24 @@ debug:          subject "debug registers"
                 yrt
                 mov     eax, dr1
                 is      eax, 0
+                dr6_is  DR6_BD
+                check   "3B 17.2.4", "GD: reading DR7 is a fault as well"
+                mov     ecx, DR7_GD
+                expect  DB_, 0, .gd_dr7
+                try     k32
+                mov     dr6, eax
+                mov     dr7, ecx
+.gd_dr7:        mov     eax, dr7
+                yrt
+                dr6_is  DR6_BD
+                check   "3B 17.2.4", "GD in real mode"
+                mov     ecx, DR7_GD
+                expect  DB_, 0, .gd_real
+                try     real
+                mov     dr6, eax
+                mov     dr7, ecx
+.gd_real:       mov     eax, dr0
+                yrt
                 dr6_is  DR6_BD
                 check   "3B 17.2.4", "GD at CPL 3: #GP(0) comes first"
                 mov     ecx, DR7_GD

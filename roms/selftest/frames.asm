@@ -152,7 +152,94 @@ frames:         subject "frames and pages"
                 is      eax, A_TSS32
                 movzx   eax, byte [gdt_at(TSS_MAIN) + 5]
                 is      eax, A_TSS32 | 2
+%macro copy_tss 1                               ; the second task's state
+                mov     esi, tss_b
+                mov     edi, %1
+                mov     ecx, tss_size / 4
+                rep movsd
+%endmacro
+%macro fault_page 1                             ; CR2 is in this page: the order of the reads is not architectural
+                and     dword [after + regs.cr2], ~0xFFF
+                is      [after + regs.cr2], %1
+%endmacro
+                check   "3A 7.3", "a new TSS that goes on in a missing page: #PF in the old task, which is as it was"
+                call    identity
+                copy_tss at_page(5) - 0x30
+                descriptor T0, at_page(5) - 0x30, 0x67, A_TSS32, 0
+                page    5, 0
+                call    paging_on
+                expect  PF, 0
+                try     k32
+                jmp     T0:0
+                yrt
+                fault_page at_page(5)
+                movzx   eax, byte [gdt_at(T0) + 5]
+                is      eax, A_TSS32
+                movzx   eax, byte [gdt_at(TSS_MAIN) + 5]
+                is      eax, A_TSS32 | 2
+                check   "3A 7.3", "IRET to a task whose TSS lies in a missing page: #PF in the task that returns"
+                call    identity
+                page    4, 0
+                descriptor T0, at_page(4), 0x67, A_TSS32 | 2, 0
+                mov     word [tss_main + tss.link], T0
+                call    paging_on
+                expect  PF, 0, .return
+                try     k32
+                push    dword FL_NT | 2
+                popfd
+.return:        iretd
+                yrt
+                fault_page at_page(4)
+                flags   FL_NT, FL_NT
+                movzx   eax, byte [gdt_at(TSS_MAIN) + 5]
+                is      eax, A_TSS32 | 2
+                check   "3A table 6-5", "#GP by a task gate, the new stack's page is missing: #PF in the new task"
+                call    identity
+                page    5, 0
+                call    paging_on
+                set_gate idt_at(GP), TSS_B, 0, A_TASKGATE, 0
+                set_gate idt_at(PF), T0, 0, A_TASKGATE, 0
+                mov     dword [tss_b + tss.eip], .gp_task
+                mov     dword [tss_b + tss.cr3], PDIR
+                mov     dword [tss_b + tss.esp], at_page(6)
+                descriptor T0, SCRATCH + 0x100, 0x67, A_TSS32, 0
+                copy_tss SCRATCH + 0x100
+                mov     dword [SCRATCH + 0x100 + tss.eip], .pf_task
+                mov     dword [SCRATCH + 0x100 + tss.esp], MAIN_STACK - 0x800
+                mov     eax, BEYOND
+                expect  ANY
+                try     k32
+                mov     ds, ax
+.gp_task:       mov     eax, -1
+                int     OK
+.pf_task:       pop     eax
+                movzx   ebx, word [SCRATCH + 0x100]
+                mov     ecx, [tss_b + tss.eip]
+                mov     edx, cr2
+                int     OK
+                yrt
+                clts
+                is      [after + regs.eax], PF_W
+                is      [after + regs.ebx], TSS_B
+                is      [after + regs.ecx], .gp_task
+                is      [after + regs.edx], at_page(6) - 4
                 when    HAS_486
+                check   "3A 7.3", "CALL to a TSS in a read-only page, with WP: the link cannot be written: #PF in the old task"
+                call    identity
+                copy_tss at_page(4)
+                descriptor T0, at_page(4), 0x67, A_TSS32, 0
+                page    4, PTE_P
+                mov     eax, cr0
+                or      eax, CR0_WP
+                mov     cr0, eax
+                call    paging_on
+                expect  PF, PF_W | PTE_P
+                try     k32
+                call    T0:0
+                yrt
+                fault_page at_page(4)
+                movzx   eax, byte [gdt_at(T0) + 5]
+                is      eax, A_TSS32
                 check   "3A 7.3", "an old TSS in a read-only page, with WP: #PF in the old task"
                 call    identity
                 mov     dword [PTAB + (LIVE >> 12) * 4 + 0], LIVE + 7

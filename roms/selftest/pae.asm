@@ -92,6 +92,50 @@ pae:            when    HAS_PAE
                 pae_check "3A 4.7", "a reserved bit, write at CPL 3: #PF(U W RSVD P)", 7, 0x40000000, u32, PF_U | PF_W | PF_RSVD | PTE_P, mov [ebx], eax
                 pae_check "3A 4.7", "bit 63 is reserved without NXE: #PF(RSVD P)", 7, 0x80000000, k32, PF_RSVD | PTE_P, mov eax, [ebx]
                 pae_check "3A 4.7", "not present: reserved bits are not looked at", 0, 0x40000000, k32, 0, mov eax, [ebx]
+%macro pae_directory 6+                         ; text, low and high dword of the PDE, context, error, instruction
+                check   "3A 4.6", %1
+                call    pae_identity
+                mov     dword [PAE_PD + 8], PAE_PT + (%2)
+                mov     dword [PAE_PD + 12], %3
+                call    pae_on
+                mov     ebx, at_page(4) + 0x200000
+%if (%5) >= 0
+                expect  PF, %5
+                cr2_is  at_page(4) + 0x200000
+%endif
+                try     %4
+                %6
+                yrt
+%endmacro
+                pae_directory "a supervisor directory entry: #PF(U P)", 3, 0, u32, PF_U | PTE_P, mov eax, [ebx]
+                pae_directory "a read-only directory entry: #PF(U W P)", 5, 0, u32, PF_U | PF_W | PTE_P, mov [ebx], eax
+                pae_directory "a directory entry with a reserved bit (62): #PF(RSVD P)", 7, 0x40000000, k32, PF_RSVD | PTE_P, mov eax, [ebx]
+                check   "3A 4.6", "CR0.WP: CPL 0 cannot write a read-only page: #PF(W P)"
+                call    pae_identity
+                mov     dword [pae_pte(4)], at_page(4) + 5
+                mov     eax, cr0
+                or      eax, CR0_WP
+                mov     cr0, eax
+                call    pae_on
+                mov     ebx, at_page(4)
+                expect  PF, PF_W | PTE_P
+                cr2_is  at_page(4)
+                try     k32
+                mov     [ebx], eax
+                yrt
+                check   "3A 4.10.4.1", "INVLPG takes a changed entry into use"
+                call    pae_identity
+                call    pae_on
+                mov     dword [at_page(4)], 0x44444444
+                mov     dword [at_page(5)], 0x55555555
+                mov     ebx, at_page(4)
+                try     k32
+                mov     eax, [ebx]
+                mov     dword [pae_pte(4)], at_page(5) + 7
+                invlpg  [ebx]
+                mov     edx, [ebx]
+                yrt
+                is      [after + regs.edx], 0x55555555
                 check   "3A 4.4.2", "a 2M page"
                 call    pae_identity
                 call    pae_on
@@ -209,6 +253,42 @@ pae:            when    HAS_PAE
                 expect  PF, PF_U | PF_W
                 try     u32
                 mov     [ebx], eax
+                yrt
+                nxe     0
+                check   "3A 4.6", "an instruction that goes on in a page with XD: EIP its start, CR2 the page"
+                call    pae_identity
+                mov     dword [pae_pte(5) + 4], 0x80000000
+                mov     byte [at_page(5) - 1], 0xB8 ; MOV EAX, imm32
+                call    pae_on
+                nxe     EFER_NXE
+                mov     ebx, at_page(5) - 1
+                expect  PF, PF_I | PTE_P, at_page(5) - 1
+                cr2_is  at_page(5)
+                try     k32
+                jmp     ebx
+                yrt
+                nxe     0
+                check   "3A 4.7", "a fetch through bit 63 without NXE: #PF(RSVD P), no I bit"
+                call    pae_identity
+                mov     dword [pae_pte(4) + 4], 0x80000000
+                call    pae_on
+                mov     ebx, at_page(4)
+                expect  PF, PF_RSVD | PTE_P, at_page(4)
+                cr2_is  at_page(4)
+                try     k32
+                jmp     ebx
+                yrt
+                check   "3A 4.6", "XD in a directory entry that leads to a table"
+                call    pae_identity
+                mov     dword [PAE_PD + 8], PAE_PT + 7
+                mov     dword [PAE_PD + 12], 0x80000000
+                mov     word [at_page(4)], 0x30CD
+                call    pae_on
+                nxe     EFER_NXE
+                mov     ebx, at_page(4) + 0x200000
+                expect  PF, PF_I | PF_U | PTE_P, at_page(4) + 0x200000
+                try     u32
+                jmp     ebx
                 yrt
                 nxe     0
                 check   "3A 4.6", "XD in the directory entry"

@@ -69,6 +69,20 @@ priority:       subject "priority"
                 mov     fs, ax
 .limit:         mov     ecx, [fs:ebx]
                 yrt
+                check   "3A table 6-2", "the code segment's limit comes before the missing page behind it"
+                call    identity
+                page    5, 0
+                mov     byte [at_page(5) - 1], 0x90
+                descriptor T0, at_page(4), 0xFFF, A_CODE, D_BIG
+                call    paging_on
+                expect  ANY
+                try     k32
+                jmp     T0:0xFFF
+                yrt
+                is      [after + regs.vector], GP
+                is      [after + regs.error], 0
+                is      [after + regs.eip], 0x1000
+                is      [after + regs.cs], T0
                 check   "3A table 6-2", "#NM comes before the operand's page fault"
                 call    identity
                 page    4, 0
@@ -81,6 +95,53 @@ priority:       subject "priority"
                 try     u32
                 fld     dword [ebx]
                 yrt
+                when    HAS_MMX
+                check   "3A 12.1", "an MMX instruction with EM and TS is #UD, with TS alone #NM"
+                mov     eax, cr0
+                or      eax, CR0_TS | CR0_EM
+                mov     cr0, eax
+                expect  UD
+                try     u32
+                paddb   mm0, mm1
+                yrt
+                mov     eax, cr0
+                and     eax, ~CR0_EM
+                mov     cr0, eax
+                expect  NM
+                try     u32
+                paddb   mm0, mm1
+                yrt
+                end_when
+                when    HAS_SSE
+%macro sse_check 5                              ; text, CR0, CR4, vector, error
+                check   "3A table 13-1", %1
+                mov     eax, cr0
+                or      eax, %2
+                mov     cr0, eax
+                mov     eax, %3
+                mov     cr4, eax
+                mov     ebx, SCRATCH + 8
+                expect  %4, %5
+                try     u32
+                db      0x0F, 0x28, 0x03        ; MOVAPS XMM0, [EBX]
+                yrt
+%endmacro
+                sse_check "an SSE instruction without CR4.OSFXSR is #UD, also with TS", CR0_TS, 0, UD, 0
+                sse_check "an SSE instruction with EM is #UD, also with TS", CR0_TS | CR0_EM, CR4_OSFXSR, UD, 0
+                sse_check "an SSE instruction with TS is #NM before its operand's #GP", CR0_TS, CR4_OSFXSR, NM, 0
+                sse_check "an operand that is not aligned: #GP(0)", 0, CR4_OSFXSR, GP, 0
+                check   "3A table 6-2", "and before its missing page"
+                call    identity
+                page    4, 0
+                mov     eax, CR4_OSFXSR
+                mov     cr4, eax
+                call    paging_on
+                mov     ebx, at_page(4) + 8
+                expect  GP, 0
+                try     u32
+                db      0x0F, 0x28, 0x03        ; MOVAPS XMM0, [EBX]
+                yrt
+                end_when
                 check   "3A table 6-2", "#GP for privilege comes before the operand's page fault"
                 call    identity
                 page    4, 0

@@ -140,6 +140,22 @@ rep_prefix:     subject "REP"
                 jne     .unfinished
                 sub     eax, 2                  ; (or it was completed at once)
 .unfinished:    is      eax, .irq
+                irq_check "3B 17.3.1.1", "an interrupt between two iterations: RF is set in the image"
+                mov     edi, SCRATCH
+                mov     ecx, 0x3000
+                expect  ANY
+                try     k32
+                sti
+                rep stosd
+                yrt
+                is      [after + regs.vector], IRQ_BASE
+                mov     ecx, [after + regs.eflags]
+                and     ecx, FL_RF
+                mov     eax, 0
+                cmp     [after + regs.ecx], eax
+                je      .completed              ; (at once)
+                mov     eax, FL_RF
+.completed:     is      ecx, eax
                 irq_check "2B REP", "interrupted and resumed, it completes"
                 mov     eax, shadow_handler
                 mov     [idt_at(IRQ_BASE)], ax

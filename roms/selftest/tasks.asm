@@ -19,6 +19,8 @@
                 descriptor T0, 0, 0xFFFFF, A_DATA - NOT_PRESENT, D_FLAT
                 descriptor T1, 0, 0xFFFFF, A_CODE - NOT_PRESENT, D_FLAT
                 descriptor T2, 0, 0x1F, A_LDT - NOT_PRESENT, 0
+                descriptor T3, 0, 0xFFFFF, A_XCODE, D_FLAT
+                descriptor T4, 0, 0xFFFFF, A_CONF | A_DPL3, D_FLAT
                 mov     dword [tss_b + tss.eip], .new
                 mov     dword [tss_b + tss.%3], %4
                 set_gate idt_at(%5), TSS_C, 0, A_TASKGATE, 0 ; the new task may have no stack: another one looks
@@ -311,6 +313,33 @@ tasks:          subject "task switches"
                 movzx   eax, word [tss_c + tss16_size]
                 is      eax, 0x5555
 
+                check   "3A 7.4, 7.6", "CALL to a 16-bit TSS nests: NT and the link; its IRET returns"
+                mov     word [tss_c + tss16.ip], .nested16 - BASE
+                mov     word [tss_c + tss16.ss], T0
+                descriptor T0, 0x50000, 0xFFFF, A_DATA, 0
+                mov     ebp, 0x12345678
+                try     k32
+                call    TSS_C:0
+                jmp     short .nested16_end
+                low
+.nested16:      pushf
+                pop     word [dword SCRATCH]
+                iret
+                high
+.nested16_end:  clts
+                yrt
+                is      [after + regs.ebp], 0x12345678
+                movzx   eax, word [tss_c + tss16.link]
+                is      eax, TSS_MAIN
+                movzx   eax, word [SCRATCH]
+                and     eax, FL_NT
+                is      eax, FL_NT
+                movzx   eax, word [tss_c + tss16.flags]
+                and     eax, FL_NT
+                is      eax, 0
+                movzx   eax, byte [gdt_at(TSS_C) + 5]
+                is      eax, A_TSS16
+
                 subject "task switches that fail"
                 bad_switch "3A 7.3 table 7-1", "JMP to a busy TSS: #GP(TSS)", GP, TSS_MAIN, jmp TSS_MAIN:0
                 bad_switch "3A 7.3 table 7-1", "CALL to a busy TSS: #GP(TSS)", GP, TSS_MAIN, call TSS_MAIN:0
@@ -407,6 +436,12 @@ tasks:          subject "task switches"
                 bad_task "3A 7.3 table 7-1", "LDT is data: #TS(selector)", ldt, KDATA, TS, KDATA
                 bad_task "3A 7.3 table 7-1", "LDT not present: #TS(selector)", ldt, T2, TS, T2
                 bad_task "3A 7.3 table 7-1", "LDT in the LDT: #TS(selector)", ldt, LDT0, TS, LDT0
+                bad_task "3A 7.3 table 7-1", "CS whose DPL is not its RPL: #TS(selector)", cs, UCODE & ~3, TS, UCODE & ~3
+                bad_task "3A 7.3 table 7-1", "conforming CS of an outer level: #TS(selector)", cs, T4, TS, T4
+                bad_task "3A 7.3 table 7-1", "SS whose RPL is not CPL: #TS(selector)", ss, KDATA | 3, TS, KDATA
+                bad_task "3A 7.3 table 7-1", "SS is execute-only code: #TS(selector)", ss, T3, TS, T3
+                bad_task "3A 7.3 table 7-1", "DS is execute-only code: #TS(selector)", ds, T3, TS, T3
+                bad_task "3A 7.3 table 7-1", "ES of an LDT that the task has not: #TS(selector)", es, LDT0, TS, LDT0
                 check   "3A 7.3", "EIP beyond the new CS: #GP(0) in the new task"
                 descriptor T0, 0, 0xFFF, A_CODE, D_BIG
                 mov     dword [tss_b + tss.cs], T0

@@ -371,6 +371,41 @@ v86:            subject "virtual-8086 mode"
                 try     v86
                 popfd
                 yrt
+                check   "2B PUSHF", "PUSHFD below IOPL 3: #GP(0)"
+                vme
+                expect  GP, 0
+                try     v86
+                pushfd
+                yrt
+                check   "2A IRET", "IRETD below IOPL 3: #GP(0)"
+                vme
+                expect  GP, 0
+                try     v86
+                iretd
+                yrt
+                check   "2B POPF", "POPF at IOPL 3 loads IF, not VIF"
+                vme
+                mov     dword [run.eflags], FL_IOPL
+                try     v86
+                push    word FL_IF | FL_CF
+                popf
+                pushf
+                pop     ax
+                cli
+                yrt
+                movzx   eax, word [after + regs.eax]
+                and     eax, FL_IF | FL_IOPL | FL_CF
+                is      eax, FL_IF | FL_IOPL | FL_CF
+                flags   FL_VIF | FL_IF, 0
+                check   "3B 20.3.2", "INTO is not redirected"
+                vme
+                and     byte [redirection], 0
+                mov     dword [run.eflags], FL_OF
+                expect  OF_, 0, .into
+                try     v86
+                into
+.into:
+                yrt
                 check   "2A IRET", "IRET of IF goes to VIF"
                 vme
                 try     v86
@@ -421,6 +456,19 @@ v86:            subject "virtual-8086 mode"
                 try     u32
                 sti
                 yrt
+                check   "3B 20.4", "PVI at IOPL 3: CLI and STI work on IF"
+                mov     eax, CR4_PVI
+                mov     cr4, eax
+                mov     dword [run.eflags], FL_IOPL
+                try     u32
+                sti
+                pushfd
+                pop     eax
+                cli
+                yrt
+                and     dword [after + regs.eax], FL_VIF | FL_IF
+                is      [after + regs.eax], FL_IF
+                flags   FL_VIF | FL_IF, 0
                 check   "3B 20.4", "PVI: POPF leaves IF and VIF"
                 mov     eax, CR4_PVI
                 mov     cr4, eax

@@ -319,6 +319,60 @@ static void frstor_brings_the_state_back(void **state)
     assert_int_equal(b->cpu.st.x87.control, 0x0f7e);
 }
 
+/*
+ * Figures 8-10 and 8-12: the two formats of real mode. FCHS at CODE:4 was last, R0 holds the NaN of an empty operand
+ * before it, -1 and pi are on the stack; the data pointer is FADD's.
+ */
+static void real_mode_state(struct fpu_bench *b)
+{
+    note_an_instruction(b);
+    RUN_OK(b, "\xd9\xeb\xd9\xe8\xd9\xe0"); /* fldpi; fld1; fchs */
+}
+
+static void assert_state_image(struct fpu_bench *b, unsigned step)
+{
+    static const uint16_t expected[7] = {0x037f, 6 << 11 | FPU_SF | FP_IE, 0x0ffe, 4, (CODE >> 16) << 12 | 0x1e0,
+                                         (uint16_t)DATA, (DATA >> 16) << 12};
+    unsigned first = DATA + 0x100 + 7 * step;
+    for (unsigned k = 0; k < 7; k++)
+        assert_int_equal(get(b, DATA + 0x100 + k * step, 2), expected[k]);
+    assert_int_equal(get(b, first, 8), 0x8000000000000000u);
+    assert_int_equal(get(b, first + 8, 2), 0xbfff);
+    assert_int_equal(get(b, first + 10, 8), 0xc90fdaa22168c235u);
+    assert_int_equal(get(b, first + 18, 2), 0x4000);
+    assert_int_equal(get(b, first + 20, 8), 0xc000000000000000u); /* R0, the third from the top */
+    assert_int_equal(get(b, first + 28, 2), 0xffff);
+    assert_int_equal(get(b, first + 80, 2), 0x5555);
+}
+
+static void fnsave_and_frstor_in_real_mode(void **state)
+{
+    struct fpu_bench *b = *state;
+    for (unsigned wide = 0; wide < 2; wide++) {
+        bench_real_mode(b);
+        real_mode_state(b);
+        struct cpu_x87 before = b->cpu.st.x87;
+        put(b, DATA + 0x100 + (wide ? 108 : 94), 2, 0x5555);
+        if (wide)
+            RUN_OK(b, "\x66\xdd\x36\x00\x01"); /* fnsave [100] */
+        else
+            RUN_OK(b, "\xdd\x36\x00\x01");
+        assert_state_image(b, wide ? 4 : 2);
+        assert_int_equal(b->cpu.st.x87.empty, 0xff);
+        if (wide)
+            RUN_OK(b, "\x66\xdd\x26\x00\x01"); /* frstor [100] */
+        else
+            RUN_OK(b, "\xdd\x26\x00\x01");
+        assert_st_int(b, 0, -1);
+        assert_st(b, 1, 0x4000, 0xc90fdaa22168c235u);
+        assert_int_equal(status(b), 6 << 11 | FPU_SF | FP_IE);
+        assert_int_equal(b->cpu.st.x87.empty, before.empty);
+        assert_int_equal(b->cpu.st.x87.opcode, 0x1e0);
+        assert_int_equal(b->cpu.st.x87.ip, CODE + 4);
+        assert_int_equal(b->cpu.st.x87.dp, DATA);
+    }
+}
+
 /* SDM 1 8.1.8: which instructions move the pointers. */
 static void control_instructions_leave_the_pointers(void **state)
 {
@@ -418,6 +472,7 @@ int main(void)
         TEST(fldenv_loads_everything_but_the_registers),
         TEST(fnsave_stores_and_initializes),
         TEST(frstor_brings_the_state_back),
+        TEST(fnsave_and_frstor_in_real_mode),
         TEST(control_instructions_leave_the_pointers),
         TEST(fxsave_writes_the_documented_layout),
         TEST(fxrstor_brings_the_state_back),
