@@ -6,8 +6,7 @@
  * Its clock is virtual time, so that connections of a guest that stands still, or runs slowly, do not
  * time out.
  *
- * NOT MODELLED: smb=, guestfwd= to a character device (cmd: and unix: work), ipv6-net= and its kin,
- * saving connections in snapshots: a loaded guest finds them closed.
+ * NOT MODELLED: smb=, ipv6-net= and its kin, saving connections in snapshots (docs/NETWORK.md).
  */
 #include "net/netdev.h"
 
@@ -31,11 +30,22 @@ struct user_timer {
     struct user_timer *next;
 };
 
+/* A server in the guest's network that is a character device: guestfwd=. */
+struct char_server {
+    struct netdev *nd;
+    struct in_addr addr;
+    int port, index;
+    void *cd;
+    struct char_server *next;
+};
+
 struct user {
     Slirp *slirp;
+    struct char_server *servers;
     struct user_timer *timers;
     struct net_poll *filling;
     const struct net_poll *polled;
+    int64_t seen_ms; /* the time when it was last looked at */
     struct in_addr net, mask;
     bool restricted;
 };
@@ -253,9 +263,69 @@ enum emu_err user_hostfwd(struct netdev *nd, bool add, const char *rule, struct 
     return EMU_OK;
 }
 
-/* [tcp]:SERVER:PORT-cmd:COMMAND or -unix:PATH. */
-static enum emu_err guest_forward(struct user *u, const char *rule, struct error *err)
+static const struct net_chars *chars_of(const struct char_server *c) { return c->nd->net->host.chars; }
+
+static ssize_t to_char(const void *data, size_t len, void *opaque)
 {
+    const struct char_server *c = opaque;
+    chars_of(c)->write(c->cd, data, len);
+    return (ssize_t)len;
+}
+
+/* It is opened now, and has one guest's connection at a time. */
+static enum emu_err char_forward(struct netdev *nd, const char *spec, struct in_addr server, int port, bool *taken,
+                                 struct error *err)
+{
+    struct user *u = nd->priv;
+    const struct net_chars *chars = nd->net->host.chars;
+    struct char_server *c = calloc(1, sizeof(*c));
+    if (!c)
+        return error_set(err, EMU_NOMEM, "the host is out of memory");
+    *c = (struct char_server){nd, server, port, -1, NULL, NULL};
+    enum emu_err e = chars ? chars->open(spec, &c->cd, err) : error_set(err, EMU_ARG, "there are no character devices here");
+    if (e || !c->cd) {
+        free(c);
+        return e ? e : error_set(err, EMU_ARG, "guestfwd to %.100s: that is no character device", spec);
+    }
+    c->next = u->servers;
+    u->servers = c;
+    *taken = slirp_add_guestfwd(u->slirp, to_char, c, &c->addr, port) == 0;
+    return EMU_OK;
+}
+
+static void fill_chars(const struct user *u, struct net_poll *p)
+{
+    for (struct char_server *c = u->servers; c; c = c->next) {
+        int fd = chars_of(c)->fd(c->cd);
+        c->index = fd >= 0 && slirp_socket_can_recv(u->slirp, c->addr, c->port) ? net_poll_add(p, fd, POLLIN) : -1;
+    }
+}
+
+static void read_chars(const struct user *u)
+{
+    for (struct char_server *c = u->servers; c; c = c->next) {
+        uint8_t data[4096];
+        size_t room = slirp_socket_can_recv(u->slirp, c->addr, c->port);
+        size_t n = room ? chars_of(c)->read(c->cd, data, room < sizeof(data) ? room : sizeof(data)) : 0;
+        if (n)
+            slirp_socket_recv(u->slirp, c->addr, c->port, data, (int)n);
+    }
+}
+
+static void free_chars(struct user *u)
+{
+    while (u->servers) {
+        struct char_server *c = u->servers;
+        u->servers = c->next;
+        chars_of(c)->close(c->cd);
+        free(c);
+    }
+}
+
+/* [tcp]:SERVER:PORT-cmd:COMMAND, -unix:PATH or -CHARDEV. */
+static enum emu_err guest_forward(struct netdev *nd, const char *rule, struct error *err)
+{
+    struct user *u = nd->priv;
     const char *at = rule;
     char word[64];
     bool udp = false, taken = false;
@@ -263,13 +333,16 @@ static enum emu_err guest_forward(struct user *u, const char *rule, struct error
     int port = 0;
     bool ok = protocol(&at, &udp) && !udp && part(&at, ':', word, sizeof(word)) && *word && host_address(word, &server) &&
               part(&at, '-', word, sizeof(word)) && port_number(word, &port);
+    enum emu_err e = EMU_OK;
     if (ok && strncmp(at, "cmd:", 4) == 0)
         taken = slirp_add_exec(u->slirp, at + 4, &server, port) == 0;
     else if (ok && strncmp(at, "unix:", 5) == 0)
         taken = slirp_add_unix(u->slirp, at + 5, &server, port) == 0;
+    else if (ok && *at)
+        e = char_forward(nd, at, server, port, &taken, err);
     else
-        return error_set(err, EMU_ARG, "guestfwd=%.200s: write it as tcp:SERVER:PORT-cmd:COMMAND or -unix:PATH", rule);
-    return taken ? EMU_OK : error_set(err, EMU_ARG, "guestfwd=%.200s: that address is not free in the guest's network", rule);
+        return error_set(err, EMU_ARG, "guestfwd=%.200s: write it as tcp:SERVER:PORT-cmd:COMMAND, -unix:PATH or -CHARDEV", rule);
+    return e || taken ? e : error_set(err, EMU_ARG, "guestfwd=%.200s: that address is not free in the guest's network", rule);
 }
 
 static enum emu_err forwards(struct netdev *nd, struct net_words *w, struct error *err)
@@ -279,7 +352,7 @@ static enum emu_err forwards(struct netdev *nd, struct net_words *w, struct erro
     for (unsigned i = 0; !e && (rule = net_word_at(w, "hostfwd", i)) != NULL; i++)
         e = user_hostfwd(nd, true, rule, err);
     for (unsigned i = 0; !e && (rule = net_word_at(w, "guestfwd", i)) != NULL; i++)
-        e = guest_forward(nd->priv, rule, err);
+        e = guest_forward(nd, rule, err);
     return e;
 }
 
@@ -341,6 +414,7 @@ static void user_fill(struct netdev *nd, struct net_poll *p)
     u->filling = p;
     slirp_pollfds_fill(u->slirp, &ms, add_fd, u);
     u->filling = NULL;
+    fill_chars(u, p);
     if ((uint64_t)ms * 1000000 < p->wait_ns)
         p->wait_ns = (uint64_t)ms * 1000000;
 }
@@ -363,8 +437,13 @@ static void user_done(struct netdev *nd, const struct net_poll *p)
     u->polled = p;
     slirp_pollfds_poll(u->slirp, 0, events_of, u);
     u->polled = NULL;
+    read_chars(u);
+    int64_t back = u->seen_ms > now_ms ? u->seen_ms - now_ms : 0; /* a snapshot was loaded */
+    u->seen_ms = now_ms;
     for (struct user_timer *t = u->timers, *next; t; t = next) {
         next = t->next;
+        if (t->due_ms != INT64_MAX)
+            t->due_ms -= back;
         if (t->due_ms > now_ms)
             continue;
         t->due_ms = INT64_MAX;
@@ -392,6 +471,7 @@ static void user_close(struct netdev *nd)
     struct user *u = nd->priv;
     if (u->slirp)
         slirp_cleanup(u->slirp);
+    free_chars(u);
     while (u->timers)
         timer_free(u->timers, nd);
     free(u);

@@ -51,7 +51,7 @@ static void hear(void *arg, const uint8_t *frame, size_t len)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct net_host host = {f, now, say};
+    struct net_host host = {.arg = f, .now = now, .say = say};
     f->now = 1;
     strcpy(f->dir, "/tmp/retrace-net-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
@@ -272,7 +272,7 @@ static void until(struct fixture *f, const bool *what, bool value)
 static void a_client_finds_its_server_again(void **state)
 {
     struct fixture *f = *state, other = {.now = 1};
-    struct net_host host = {&other, now, say};
+    struct net_host host = {.arg = &other, .now = now, .say = say};
     char spec[200];
     struct error err;
     snprintf(spec, sizeof(spec), "stream,id=s,server=on,addr.type=unix,addr.path=%s/sock", f->dir);
