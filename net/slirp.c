@@ -6,7 +6,7 @@
  * Its clock is virtual time, so that connections of a guest that stands still, or runs slowly, do not
  * time out.
  *
- * NOT MODELLED: smb=, ipv6-net= and its kin, saving connections in snapshots (docs/NETWORK.md).
+ * NOT MODELLED: smb=, saving connections in snapshots (docs/NETWORK.md).
  */
 #include "net/netdev.h"
 
@@ -16,7 +16,8 @@
 
 static const char *const words[] = {"id",       "net",     "host",       "restrict", "hostname", "dhcpstart",
                                     "dns",      "tftp",    "tftp-server-name",       "bootfile", "hostfwd",
-                                    "guestfwd", "ipv4",    "ipv6",       "domainname", NULL};
+                                    "guestfwd", "ipv4",    "ipv6",       "domainname", "dnssearch",
+                                    "ipv6-net", "ipv6-host", "ipv6-dns", NULL};
 
 #ifdef HAVE_SLIRP
 #include <arpa/inet.h>
@@ -162,10 +163,6 @@ static enum emu_err addresses(struct net_words *w, const struct user *u, SlirpCo
     cfg->vhost = in_net(u, 2);
     cfg->vnameserver = in_net(u, 3);
     cfg->vdhcp_start = in_net(u, 15);
-    inet_pton(AF_INET6, "fec0::", &cfg->vprefix_addr6);
-    cfg->vprefix_len = 64;
-    inet_pton(AF_INET6, "fec0::2", &cfg->vhost6);
-    inet_pton(AF_INET6, "fec0::3", &cfg->vnameserver6);
     enum emu_err e = address(w, "host", &cfg->vhost, err);
     if (!e)
         e = address(w, "dns", &cfg->vnameserver, err);
@@ -179,6 +176,44 @@ static enum emu_err addresses(struct net_words *w, const struct user *u, SlirpCo
     if (!e && cfg->vhost.s_addr == cfg->vnameserver.s_addr)
         e = error_set(err, EMU_ARG, "-netdev %s: host= and dns= must differ", w->what);
     return e;
+}
+
+static enum emu_err address6(struct net_words *w, const char *key, struct in6_addr *a, struct error *err)
+{
+    const char *value = net_word(w, key);
+    if (value && inet_pton(AF_INET6, value, a) != 1)
+        return error_set(err, EMU_ARG, "%s=%s is no address such as fec0::3", key, value);
+    return EMU_OK;
+}
+
+/* fec0::/64; the gateway is its second address, the name server the third. */
+static enum emu_err addresses6(struct net_words *w, SlirpConfig *cfg, struct error *err)
+{
+    const char *value = net_word(w, "ipv6-net");
+    char text[64], *slash;
+    snprintf(text, sizeof(text), "%s", value ? value : "fec0::/64");
+    slash = strchr(text, '/');
+    if (slash)
+        *slash++ = 0;
+    char *end = NULL;
+    unsigned long bits = slash ? strtoul(slash, &end, 10) : 64;
+    if (inet_pton(AF_INET6, text, &cfg->vprefix_addr6) != 1 || (end && (*end || end == slash)) || bits > 126 || bits < 1)
+        return error_set(err, EMU_ARG, "ipv6-net=%s is no network such as fec0::/64", value);
+    cfg->vprefix_len = (uint8_t)bits;
+    cfg->vhost6 = cfg->vnameserver6 = cfg->vprefix_addr6;
+    cfg->vhost6.s6_addr[15] |= 2;
+    cfg->vnameserver6.s6_addr[15] |= 3;
+    enum emu_err e = address6(w, "ipv6-host", &cfg->vhost6, err);
+    return e ? e : address6(w, "ipv6-dns", &cfg->vnameserver6, err);
+}
+
+/* dnssearch=, as often as needed: a NULL-terminated list, which libslirp copies. */
+static void search_list(struct net_words *w, const char *list[NET_WORDS + 1])
+{
+    unsigned n = 0;
+    while (n < NET_WORDS && (list[n] = net_word_at(w, "dnssearch", n)) != NULL)
+        n++;
+    list[n] = NULL;
 }
 
 static enum emu_err services(struct net_words *w, SlirpConfig *cfg, struct error *err)
@@ -362,13 +397,18 @@ static enum emu_err user_open(struct netdev *nd, struct net_words *w, struct err
 {
     SlirpConfig cfg = {.version = SLIRP_CONFIG_VERSION_MIN};
     bool ipv4, ipv6;
+    const char *search[NET_WORDS + 1];
     struct user *u = calloc(1, sizeof(*u));
     if (!u)
         return error_set(err, EMU_NOMEM, "the host is out of memory");
     nd->priv = u;
+    search_list(w, search);
+    cfg.vdnssearch = *search ? search : NULL;
     enum emu_err e = network(w, u, err);
     if (!e)
         e = addresses(w, u, &cfg, err);
+    if (!e)
+        e = addresses6(w, &cfg, err);
     if (!e)
         e = services(w, &cfg, err);
     if (!e)
