@@ -71,7 +71,7 @@ if [ -n "$qemu" ]; then
         -device ne2k_pci,netdev=n,mac=52:54:00:00:00:04 <keys >4.log 2>qemu.log &
     pids="$pids $!"
     exec 8>keys
-    for i in $(seq $((300 * SLOW))); do grep -q 'guest#' 4.log && break; sleep 0.2; done
+    for i in $(seq $((1400 * SLOW))); do grep -q "guest#" 4.log && break; sleep 0.2; done
     echo "cd /lib/modules; $(card 4); ifconfig eth0 10.0.0.4 netmask 255.255.255.0 up" >&8
     echo "ping -c 1 -W 1 10.0.0.1; ping -c 1 -W 1 10.0.0.2; nc -l -p 7" >&8
 else
