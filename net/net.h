@@ -20,11 +20,21 @@ enum { NET_MAX_FRAME = 65536, NET_FDS = 256 };
 struct net;
 struct netdev;
 
+/* Character devices of the front end, which guestfwd= leads to. */
+struct net_chars {
+    enum emu_err (*open)(const char *spec, void **out, struct error *err);
+    size_t (*read)(void *cd, void *to, size_t len);
+    void (*write)(void *cd, const void *data, size_t len);
+    int (*fd)(void *cd); /* to poll for input; -1: none */
+    void (*close)(void *cd);
+};
+
 /* What the back ends need from the front end. */
 struct net_host {
     void *arg;
     vtime (*now)(void *arg);                    /* never goes back but where a snapshot was loaded */
     void (*say)(void *arg, const char *line);   /* a line for the log; may be NULL */
+    const struct net_chars *chars;              /* may be NULL */
 };
 
 typedef void net_emit(void *arg, const char *line);

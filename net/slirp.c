@@ -6,8 +6,7 @@
  * Its clock is virtual time, so that connections of a guest that stands still, or runs slowly, do not
  * time out.
  *
- * NOT MODELLED: smb=, guestfwd= to a character device (cmd: and unix: work), ipv6-net= and its kin,
- * saving connections in snapshots: a loaded guest finds them closed.
+ * NOT MODELLED: smb=, saving connections in snapshots (docs/NETWORK.md).
  */
 #include "net/netdev.h"
 
@@ -17,7 +16,8 @@
 
 static const char *const words[] = {"id",       "net",     "host",       "restrict", "hostname", "dhcpstart",
                                     "dns",      "tftp",    "tftp-server-name",       "bootfile", "hostfwd",
-                                    "guestfwd", "ipv4",    "ipv6",       "domainname", NULL};
+                                    "guestfwd", "ipv4",    "ipv6",       "domainname", "dnssearch",
+                                    "ipv6-net", "ipv6-host", "ipv6-dns", NULL};
 
 #ifdef HAVE_SLIRP
 #include <arpa/inet.h>
@@ -31,11 +31,22 @@ struct user_timer {
     struct user_timer *next;
 };
 
+/* A server in the guest's network that is a character device: guestfwd=. */
+struct char_server {
+    struct netdev *nd;
+    struct in_addr addr;
+    int port, index;
+    void *cd;
+    struct char_server *next;
+};
+
 struct user {
     Slirp *slirp;
+    struct char_server *servers;
     struct user_timer *timers;
     struct net_poll *filling;
     const struct net_poll *polled;
+    int64_t seen_ms; /* the time when it was last looked at */
     struct in_addr net, mask;
     bool restricted;
 };
@@ -152,10 +163,6 @@ static enum emu_err addresses(struct net_words *w, const struct user *u, SlirpCo
     cfg->vhost = in_net(u, 2);
     cfg->vnameserver = in_net(u, 3);
     cfg->vdhcp_start = in_net(u, 15);
-    inet_pton(AF_INET6, "fec0::", &cfg->vprefix_addr6);
-    cfg->vprefix_len = 64;
-    inet_pton(AF_INET6, "fec0::2", &cfg->vhost6);
-    inet_pton(AF_INET6, "fec0::3", &cfg->vnameserver6);
     enum emu_err e = address(w, "host", &cfg->vhost, err);
     if (!e)
         e = address(w, "dns", &cfg->vnameserver, err);
@@ -169,6 +176,44 @@ static enum emu_err addresses(struct net_words *w, const struct user *u, SlirpCo
     if (!e && cfg->vhost.s_addr == cfg->vnameserver.s_addr)
         e = error_set(err, EMU_ARG, "-netdev %s: host= and dns= must differ", w->what);
     return e;
+}
+
+static enum emu_err address6(struct net_words *w, const char *key, struct in6_addr *a, struct error *err)
+{
+    const char *value = net_word(w, key);
+    if (value && inet_pton(AF_INET6, value, a) != 1)
+        return error_set(err, EMU_ARG, "%s=%s is no address such as fec0::3", key, value);
+    return EMU_OK;
+}
+
+/* fec0::/64; the gateway is its second address, the name server the third. */
+static enum emu_err addresses6(struct net_words *w, SlirpConfig *cfg, struct error *err)
+{
+    const char *value = net_word(w, "ipv6-net");
+    char text[64], *slash;
+    snprintf(text, sizeof(text), "%s", value ? value : "fec0::/64");
+    slash = strchr(text, '/');
+    if (slash)
+        *slash++ = 0;
+    char *end = NULL;
+    unsigned long bits = slash ? strtoul(slash, &end, 10) : 64;
+    if (inet_pton(AF_INET6, text, &cfg->vprefix_addr6) != 1 || (end && (*end || end == slash)) || bits > 126 || bits < 1)
+        return error_set(err, EMU_ARG, "ipv6-net=%s is no network such as fec0::/64", value);
+    cfg->vprefix_len = (uint8_t)bits;
+    cfg->vhost6 = cfg->vnameserver6 = cfg->vprefix_addr6;
+    cfg->vhost6.s6_addr[15] |= 2;
+    cfg->vnameserver6.s6_addr[15] |= 3;
+    enum emu_err e = address6(w, "ipv6-host", &cfg->vhost6, err);
+    return e ? e : address6(w, "ipv6-dns", &cfg->vnameserver6, err);
+}
+
+/* dnssearch=, as often as needed: a NULL-terminated list, which libslirp copies. */
+static void search_list(struct net_words *w, const char *list[NET_WORDS + 1])
+{
+    unsigned n = 0;
+    while (n < NET_WORDS && (list[n] = net_word_at(w, "dnssearch", n)) != NULL)
+        n++;
+    list[n] = NULL;
 }
 
 static enum emu_err services(struct net_words *w, SlirpConfig *cfg, struct error *err)
@@ -253,9 +298,69 @@ enum emu_err user_hostfwd(struct netdev *nd, bool add, const char *rule, struct 
     return EMU_OK;
 }
 
-/* [tcp]:SERVER:PORT-cmd:COMMAND or -unix:PATH. */
-static enum emu_err guest_forward(struct user *u, const char *rule, struct error *err)
+static const struct net_chars *chars_of(const struct char_server *c) { return c->nd->net->host.chars; }
+
+static ssize_t to_char(const void *data, size_t len, void *opaque)
 {
+    const struct char_server *c = opaque;
+    chars_of(c)->write(c->cd, data, len);
+    return (ssize_t)len;
+}
+
+/* It is opened now, and has one guest's connection at a time. */
+static enum emu_err char_forward(struct netdev *nd, const char *spec, struct in_addr server, int port, bool *taken,
+                                 struct error *err)
+{
+    struct user *u = nd->priv;
+    const struct net_chars *chars = nd->net->host.chars;
+    struct char_server *c = calloc(1, sizeof(*c));
+    if (!c)
+        return error_set(err, EMU_NOMEM, "the host is out of memory");
+    *c = (struct char_server){nd, server, port, -1, NULL, NULL};
+    enum emu_err e = chars ? chars->open(spec, &c->cd, err) : error_set(err, EMU_ARG, "there are no character devices here");
+    if (e || !c->cd) {
+        free(c);
+        return e ? e : error_set(err, EMU_ARG, "guestfwd to %.100s: that is no character device", spec);
+    }
+    c->next = u->servers;
+    u->servers = c;
+    *taken = slirp_add_guestfwd(u->slirp, to_char, c, &c->addr, port) == 0;
+    return EMU_OK;
+}
+
+static void fill_chars(const struct user *u, struct net_poll *p)
+{
+    for (struct char_server *c = u->servers; c; c = c->next) {
+        int fd = chars_of(c)->fd(c->cd);
+        c->index = fd >= 0 && slirp_socket_can_recv(u->slirp, c->addr, c->port) ? net_poll_add(p, fd, POLLIN) : -1;
+    }
+}
+
+static void read_chars(const struct user *u)
+{
+    for (struct char_server *c = u->servers; c; c = c->next) {
+        uint8_t data[4096];
+        size_t room = slirp_socket_can_recv(u->slirp, c->addr, c->port);
+        size_t n = room ? chars_of(c)->read(c->cd, data, room < sizeof(data) ? room : sizeof(data)) : 0;
+        if (n)
+            slirp_socket_recv(u->slirp, c->addr, c->port, data, (int)n);
+    }
+}
+
+static void free_chars(struct user *u)
+{
+    while (u->servers) {
+        struct char_server *c = u->servers;
+        u->servers = c->next;
+        chars_of(c)->close(c->cd);
+        free(c);
+    }
+}
+
+/* [tcp]:SERVER:PORT-cmd:COMMAND, -unix:PATH or -CHARDEV. */
+static enum emu_err guest_forward(struct netdev *nd, const char *rule, struct error *err)
+{
+    struct user *u = nd->priv;
     const char *at = rule;
     char word[64];
     bool udp = false, taken = false;
@@ -263,13 +368,16 @@ static enum emu_err guest_forward(struct user *u, const char *rule, struct error
     int port = 0;
     bool ok = protocol(&at, &udp) && !udp && part(&at, ':', word, sizeof(word)) && *word && host_address(word, &server) &&
               part(&at, '-', word, sizeof(word)) && port_number(word, &port);
+    enum emu_err e = EMU_OK;
     if (ok && strncmp(at, "cmd:", 4) == 0)
         taken = slirp_add_exec(u->slirp, at + 4, &server, port) == 0;
     else if (ok && strncmp(at, "unix:", 5) == 0)
         taken = slirp_add_unix(u->slirp, at + 5, &server, port) == 0;
+    else if (ok && *at)
+        e = char_forward(nd, at, server, port, &taken, err);
     else
-        return error_set(err, EMU_ARG, "guestfwd=%.200s: write it as tcp:SERVER:PORT-cmd:COMMAND or -unix:PATH", rule);
-    return taken ? EMU_OK : error_set(err, EMU_ARG, "guestfwd=%.200s: that address is not free in the guest's network", rule);
+        return error_set(err, EMU_ARG, "guestfwd=%.200s: write it as tcp:SERVER:PORT-cmd:COMMAND, -unix:PATH or -CHARDEV", rule);
+    return e || taken ? e : error_set(err, EMU_ARG, "guestfwd=%.200s: that address is not free in the guest's network", rule);
 }
 
 static enum emu_err forwards(struct netdev *nd, struct net_words *w, struct error *err)
@@ -279,7 +387,7 @@ static enum emu_err forwards(struct netdev *nd, struct net_words *w, struct erro
     for (unsigned i = 0; !e && (rule = net_word_at(w, "hostfwd", i)) != NULL; i++)
         e = user_hostfwd(nd, true, rule, err);
     for (unsigned i = 0; !e && (rule = net_word_at(w, "guestfwd", i)) != NULL; i++)
-        e = guest_forward(nd->priv, rule, err);
+        e = guest_forward(nd, rule, err);
     return e;
 }
 
@@ -289,13 +397,18 @@ static enum emu_err user_open(struct netdev *nd, struct net_words *w, struct err
 {
     SlirpConfig cfg = {.version = SLIRP_CONFIG_VERSION_MIN};
     bool ipv4, ipv6;
+    const char *search[NET_WORDS + 1];
     struct user *u = calloc(1, sizeof(*u));
     if (!u)
         return error_set(err, EMU_NOMEM, "the host is out of memory");
     nd->priv = u;
+    search_list(w, search);
+    cfg.vdnssearch = *search ? search : NULL;
     enum emu_err e = network(w, u, err);
     if (!e)
         e = addresses(w, u, &cfg, err);
+    if (!e)
+        e = addresses6(w, &cfg, err);
     if (!e)
         e = services(w, &cfg, err);
     if (!e)
@@ -341,6 +454,7 @@ static void user_fill(struct netdev *nd, struct net_poll *p)
     u->filling = p;
     slirp_pollfds_fill(u->slirp, &ms, add_fd, u);
     u->filling = NULL;
+    fill_chars(u, p);
     if ((uint64_t)ms * 1000000 < p->wait_ns)
         p->wait_ns = (uint64_t)ms * 1000000;
 }
@@ -363,8 +477,13 @@ static void user_done(struct netdev *nd, const struct net_poll *p)
     u->polled = p;
     slirp_pollfds_poll(u->slirp, 0, events_of, u);
     u->polled = NULL;
+    read_chars(u);
+    int64_t back = u->seen_ms > now_ms ? u->seen_ms - now_ms : 0; /* a snapshot was loaded */
+    u->seen_ms = now_ms;
     for (struct user_timer *t = u->timers, *next; t; t = next) {
         next = t->next;
+        if (t->due_ms != INT64_MAX)
+            t->due_ms -= back;
         if (t->due_ms > now_ms)
             continue;
         t->due_ms = INT64_MAX;
@@ -392,6 +511,7 @@ static void user_close(struct netdev *nd)
     struct user *u = nd->priv;
     if (u->slirp)
         slirp_cleanup(u->slirp);
+    free_chars(u);
     while (u->timers)
         timer_free(u->timers, nd);
     free(u);

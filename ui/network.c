@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ui/chardev.h"
 #include "ui/host_time.h"
 
 enum { POLL_NS = 1000000 }; /* how often a busy guest's sockets are looked at */
@@ -35,6 +36,34 @@ static void on_link(void *arg, bool up)
         machine_set_link(p->network->m, p->nic, up);
 }
 
+/* --- guestfwd: servers that are character devices --- */
+
+static enum emu_err char_open(const char *spec, void **out, struct error *err)
+{
+    struct chardev *cd = NULL;
+    enum emu_err e = chardev_open(spec, &cd, err);
+    *out = cd;
+    return e;
+}
+
+static size_t char_read(void *cd, void *to, size_t len)
+{
+    return chardev_connections(cd) ? chardev_read(cd, false, to, len) : 0;
+}
+
+static void char_write(void *cd, const void *data, size_t len)
+{
+    if (!chardev_connections(cd))
+        return;
+    chardev_write(cd, data, len);
+    chardev_flush(cd);
+}
+
+static int char_fd(void *cd) { return chardev_fd(cd); }
+static void char_close(void *cd) { chardev_close(cd); }
+
+static const struct net_chars chars = {char_open, char_read, char_write, char_fd, char_close};
+
 static enum emu_err plug(struct network *n, const struct machine_config *cfg, struct error *err)
 {
     enum emu_err e = EMU_OK;
@@ -50,7 +79,7 @@ static enum emu_err plug(struct network *n, const struct machine_config *cfg, st
 enum emu_err network_open(struct network *n, const struct options *o,
                           void (*say)(void *arg, const char *line), void *say_arg, struct error *err)
 {
-    struct net_host host = {.arg = n, .now = virtual_now, .say = say_line};
+    struct net_host host = {.arg = n, .now = virtual_now, .say = say_line, .chars = &chars};
     n->say = say;
     n->say_arg = say_arg;
     enum emu_err e = net_new(&host, &n->net, err);

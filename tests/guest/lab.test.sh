@@ -67,11 +67,11 @@ start 3 ne2k_isa,irq=5 twenty1 "$(asks 3 4 1 2)"
 if [ -n "$qemu" ]; then
     mkfifo keys
     timeout $((300 * SLOW)) "$qemu" -M pc -accel tcg -m 64 -display none -monitor none -serial stdio -kernel "$GUESTS/vmlinuz" \
-        -initrd "$GUESTS/initrd-modules.gz" -append 'console=ttyS0 quiet' -netdev stream,id=n,addr.type=unix,addr.path=twenty2 \
+        -initrd "$GUESTS/initrd-modules.gz" -append 'console=ttyS0 quiet noapic nolapic' -netdev stream,id=n,addr.type=unix,addr.path=twenty2 \
         -device ne2k_pci,netdev=n,mac=52:54:00:00:00:04 <keys >4.log 2>qemu.log &
     pids="$pids $!"
     exec 8>keys
-    for i in $(seq $((300 * SLOW))); do grep -q 'guest#' 4.log && break; sleep 0.2; done
+    for i in $(seq $((1400 * SLOW))); do grep -q "guest#" 4.log && break; sleep 0.2; done
     echo "cd /lib/modules; $(card 4); ifconfig eth0 10.0.0.4 netmask 255.255.255.0 up" >&8
     echo "ping -c 1 -W 1 10.0.0.1; ping -c 1 -W 1 10.0.0.2; nc -l -p 7" >&8
 else

@@ -51,7 +51,7 @@ static void hear(void *arg, const uint8_t *frame, size_t len)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct net_host host = {f, now, say};
+    struct net_host host = {.arg = f, .now = now, .say = say};
     f->now = 1;
     strcpy(f->dir, "/tmp/retrace-net-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
@@ -272,7 +272,7 @@ static void until(struct fixture *f, const bool *what, bool value)
 static void a_client_finds_its_server_again(void **state)
 {
     struct fixture *f = *state, other = {.now = 1};
-    struct net_host host = {&other, now, say};
+    struct net_host host = {.arg = &other, .now = now, .say = say};
     char spec[200];
     struct error err;
     snprintf(spec, sizeof(spec), "stream,id=s,server=on,addr.type=unix,addr.path=%s/sock", f->dir);
@@ -457,11 +457,35 @@ static void forwardings_are_added_and_removed(void **state)
     assert_int_equal(net_hostfwd_add(f->net, "v", rule, &f->err), EMU_ARG);
 }
 
+/* Router advertisement (RFC 4861 4.2, 4.6.2): the prefix that ipv6-net= says. */
+static void the_prefix_of_ipv6_is_advertised(void **state)
+{
+    struct fixture *f = *state;
+    /* Router solicitation from :: to ff02::2; the checksum covers the pseudo-header (RFC 8200 8.1). */
+    static const uint8_t solicit[62] = {0x33, 0x33, 0, 0, 0, 2, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8, 58, 255,
+                                        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+                                        133, 0, 0x7b, 0xb8};
+    if (!net_has_user())
+        skip();
+    add(f, "user,id=u,ipv4=off,ipv6-net=fd00:77::/64,dnssearch=a.example,dnssearch=b.example");
+    netdev_send(plug(f, "u", &f->ear[0]), solicit, sizeof(solicit));
+    assert_int_equal(f->ear[0].frames, 1);
+    const uint8_t *ra = f->ear[0].frame + 54;
+    assert_int_equal(ra[0], 134);
+    bool found = false;
+    for (size_t at = 54 + 16; at + 32 <= f->ear[0].len && f->ear[0].frame[at + 1]; at += 8u * f->ear[0].frame[at + 1])
+        found |= f->ear[0].frame[at] == 3 && f->ear[0].frame[at + 2] == 64 && !memcmp(f->ear[0].frame + at + 16, "\xfd\0\0\x77\0\0\0\0", 8);
+    assert_true(found);
+}
+
 static void user_networks_refuse_what_cannot_be(void **state)
 {
     static const char *const bad[] = {"user,id=u,net=10.0.2",         "user,id=u,net=10.0.2.0/31", "user,id=u,dns=10.1.1.1",
                                       "user,id=u,host=frob",          "user,id=u,host=10.0.2.3",   "user,id=u,hostfwd=frob",
-                                      "user,id=u,restrict=sometimes", "user,id=u,hostfw=tcp::1-:1"};
+                                      "user,id=u,restrict=sometimes", "user,id=u,hostfw=tcp::1-:1",
+                                      "user,id=u,ipv6-net=10.0.2.0/24", "user,id=u,ipv6-net=fec0::/", "user,id=u,ipv6-net=fec0::/200",
+                                      "user,id=u,ipv6-host=frob",     "user,id=u,guestfwd=tcp:10.0.2.9:1-", "user,id=u,guestfwd=tcp:10.0.2.9:1-file:x",
+                                      "user,id=u,guestfwd=udp:10.0.2.9:1-cmd:cat", "user,id=u,guestfwd=tcp::1-cmd:cat"};
     struct fixture *f = *state;
     if (!net_has_user())
         skip();
@@ -509,6 +533,7 @@ int main(void)
         TEST(frames_go_to_a_pcap_file),
         TEST(the_gateway_answers_arp),
         TEST(forwardings_are_added_and_removed),
+        TEST(the_prefix_of_ipv6_is_advertised),
         TEST(user_networks_refuse_what_cannot_be),
         TEST(garbage_does_no_harm),
     };

@@ -58,7 +58,7 @@ static void on_link(void *arg, bool up)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct net_host host = {f, now, say};
+    struct net_host host = {.arg = f, .now = now, .say = say};
     strcpy(f->dir, "/tmp/retrace-switch-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(switch_server_new(say, f, &f->s, &f->err), EMU_OK);
