@@ -1,21 +1,21 @@
 /*
- * driver [-p] [-m SOCKET] [-r ROWS] PLAN COMMAND...: runs an emulator (or a shell) with its first serial port
- * on standard input and output, follows the plan and prints a line per measurement, with tabs between:
- * NAME, wall seconds, processor seconds of the emulator with all its threads and children, guest
- * instructions, peak memory in KiB, host instructions, host branch misses; "-" where one cannot be had. It
- * knows nothing of the emulator, so that the same clocks and the same plan serve all of them.
+ * driver [-p] [-m SOCKET] [-r ROWS] PLAN COMMAND...: runs an emulator (or a shell) with its first
+ * serial port on standard input and output, follows the plan and prints a line per measurement,
+ * with tabs between: NAME, wall seconds, processor seconds of the emulator with all its threads and
+ * children, guest instructions, peak memory in KiB, host instructions, host branch misses; "-"
+ * where one cannot be had. It knows nothing of the emulator, so that the same clocks and the same
+ * plan serve all of them.
  *
- *   row NAME...   the lines up to the next row are left out unless ROWS (blanks between, "": all) has a NAME
- *   wait TEXT     until the guest has sent TEXT; what came before it is forgotten
- *   send TEXT     one line, typed at the speed of the host
- *   begin         the last wait's end starts the watch (before any wait: the emulator's start)
- *   end [NAME]    the last wait's end stops it; the result gets NAME (the row's)
- *   idle SECONDS  lets the guest be for so long, as a wait
- *   monitor TEXT  a line for the monitor of -m; left out where there is none
+ *   row NAME...   the lines up to the next row are left out unless ROWS (blanks between, "": all)
+ * has a NAME wait TEXT     until the guest has sent TEXT; what came before it is forgotten send
+ * TEXT     one line, typed at the speed of the host begin         the last wait's end starts the
+ * watch (before any wait: the emulator's start) end [NAME]    the last wait's end stops it; the
+ * result gets NAME (the row's) idle SECONDS  lets the guest be for so long, as a wait monitor TEXT
+ * a line for the monitor of -m; left out where there is none
  *
- * The time of a wait is that of the read() that completed its text. With -m, SOCKET leads to a monitor
- * that knows `info hash`: begin and end ask it for the count of instructions; the time that this takes
- * is not counted. -p: the standard input and output are a terminal, as shells want it.
+ * The time of a wait is that of the read() that completed its text. With -m, SOCKET leads to a
+ * monitor that knows `info hash`: begin and end ask it for the count of instructions; the time that
+ * this takes is not counted. -p: the standard input and output are a terminal, as shells want it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -47,10 +47,10 @@ struct sample {
 
 struct driver {
     pid_t child;
-    int in, out; /* the guest's serial port */
-    int monitor; /* -1: none */
+    int in, out;           /* the guest's serial port */
+    int monitor;           /* -1: none */
     int counter[COUNTERS]; /* -1: the host cannot count it */
-    char text[KEPT + 1]; /* what came and no wait has used */
+    char text[KEPT + 1];   /* what came and no wait has used */
     size_t len;
     struct sample found, began; /* when the last wait ended, when the watch was started */
     unsigned long long icount;
@@ -66,10 +66,7 @@ static double read_clock(clockid_t clock)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static double now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
+static double now(void) { return read_clock(CLOCK_MONOTONIC); }
 
 static void die(struct driver *d, const char *what, const char *text)
 {
@@ -86,11 +83,12 @@ static void die(struct driver *d, const char *what, const char *text)
 static int open_counter(pid_t child, enum counter which)
 {
 #ifdef __linux__
-    struct perf_event_attr a = {.size = sizeof(a), .inherit = 1, .exclude_kernel = 1, .exclude_hv = 1};
+    struct perf_event_attr a = {
+        .size = sizeof(a), .inherit = 1, .exclude_kernel = 1, .exclude_hv = 1};
     a.type = which == TASK_CLOCK ? PERF_TYPE_SOFTWARE : PERF_TYPE_HARDWARE;
-    a.config = which == TASK_CLOCK ? PERF_COUNT_SW_TASK_CLOCK
-        : which == INSTRUCTIONS    ? PERF_COUNT_HW_INSTRUCTIONS
-                                   : PERF_COUNT_HW_BRANCH_MISSES;
+    a.config = which == TASK_CLOCK     ? PERF_COUNT_SW_TASK_CLOCK
+               : which == INSTRUCTIONS ? PERF_COUNT_HW_INSTRUCTIONS
+                                       : PERF_COUNT_HW_BRANCH_MISSES;
     return (int)syscall(SYS_perf_event_open, &a, child, -1, -1, 0);
 #else
     (void)child;
@@ -104,7 +102,8 @@ static struct sample take(const struct driver *d)
     struct sample s = {.wall = now()};
     clockid_t clock;
     for (int i = 0; i < COUNTERS; i++) {
-        if (d->counter[i] < 0 || read(d->counter[i], &s.host[i], sizeof(s.host[i])) != sizeof(s.host[i]))
+        if (d->counter[i] < 0 ||
+            read(d->counter[i], &s.host[i], sizeof(s.host[i])) != sizeof(s.host[i]))
             s.host[i] = 0;
     }
     if (d->counter[TASK_CLOCK] >= 0)
@@ -163,7 +162,8 @@ static void open_port(struct driver *d, bool terminal, int theirs[2])
     int to[2], from[2];
     if (terminal) {
         int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 || (theirs[0] = open(ptsname(fd), O_RDWR | O_NOCTTY)) < 0)
+        if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
+            (theirs[0] = open(ptsname(fd), O_RDWR | O_NOCTTY)) < 0)
             die(d, "cannot make", "a terminal");
         theirs[1] = theirs[0];
         d->in = d->out = fd;
@@ -267,13 +267,15 @@ static int connect_monitor(const char *path)
 }
 
 /* Asks and reads the answer up to the text after FROM that ends it; false if nobody says that. */
-static bool ask(struct driver *d, const char *line, const char *from, const char *ending, char *answer, size_t size)
+static bool ask(struct driver *d, const char *line, const char *from, const char *ending,
+                char *answer, size_t size)
 {
     struct pollfd p = {.fd = d->monitor, .events = POLLIN};
     size_t len = 0;
     char *at = NULL;
     answer[0] = 0;
-    if (d->monitor < 0 || write(d->monitor, line, strlen(line)) < 0 || write(d->monitor, "\n", 1) < 0)
+    if (d->monitor < 0 || write(d->monitor, line, strlen(line)) < 0 ||
+        write(d->monitor, "\n", 1) < 0)
         return false;
     while (!(at = strstr(answer, from)) || !strstr(at, ending)) {
         if (len == size - 1) { /* echoes of what was typed may fill it */

@@ -1,4 +1,5 @@
-/* float: x87 kernels, in double with the x87's own intermediate precision: planets, a matrix, a fractal. */
+/* float: x87 kernels, in double with the x87's own intermediate precision: planets, a matrix, a
+ * fractal. */
 #include "start.h"
 
 enum { BODIES = 5, N = 48 };
@@ -32,7 +33,8 @@ static double planets(int steps)
 {
     static struct body b[BODIES];
     for (int i = 0; i < BODIES; i++) {
-        struct body start = {i * 1.3, 2.0 - i * i * 0.4, 0.1 * i, 0.01 * i, 0.3 - 0.1 * i, 0.02, 1.0 / (1 + i)};
+        struct body start = {i * 1.3, 2.0 - i * i * 0.4, 0.1 * i, 0.01 * i, 0.3 - 0.1 * i,
+                             0.02,    1.0 / (1 + i)};
         b[i] = start;
     }
     while (steps--)

@@ -1,4 +1,5 @@
-/* hot: 100,000 functions of a dozen instructions, all different, called in a mixed order again and again. */
+/* hot: 100,000 functions of a dozen instructions, all different, called in a mixed order again and
+ * again. */
 #include "start.h"
 
 enum { FUNCTIONS = 100000, BYTES = 48, PASSES = 20 };

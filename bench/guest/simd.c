@@ -1,4 +1,5 @@
-/* simd: SSE and SSE2 kernels: packed floats and doubles, packed integers of all widths, conversions. */
+/* simd: SSE and SSE2 kernels: packed floats and doubles, packed integers of all widths,
+ * conversions. */
 #include "start.h"
 
 typedef float f32x4 __attribute__((vector_size(16)));

@@ -1,9 +1,11 @@
-/* smc: code that writes data into its own page all the time, and patches an instruction now and then. */
+/* smc: code that writes data into its own page all the time, and patches an instruction now and
+ * then. */
 #include "start.h"
 
 enum { DATA = 1024, COUNT = 256, PATCH_AT = 11 };
 
-/* mov ecx, 256; mov eax, [esp+4]; next: add eax, IMM; mov [edx+ecx*4], eax; dec ecx; jnz next; ret */
+/* mov ecx, 256; mov eax, [esp+4]; next: add eax, IMM; mov [edx+ecx*4], eax; dec ecx; jnz next; ret
+ */
 static const u8 code[] = {0xb9, 0x00, 0x01, 0x00, 0x00, 0x8b, 0x44, 0x24, 0x04, 0x90, 0x05,
                           0x39, 0x30, 0x00, 0x00, 0x89, 0x04, 0x8a, 0x49, 0x75, 0xf5, 0xc3};
 

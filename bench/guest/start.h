@@ -1,8 +1,8 @@
 /*
- * What the benchmark's own programs stand on: Linux's i386 system calls and a way to print a result. They
- * are linked without a C library, so that they build wherever a compiler makes i386 code, and so that
- * nothing but their own loops is measured. Each prints "NAME=CHECKSUM" of what it computed; the plan waits
- * for the checksum that the host's own processor finds.
+ * What the benchmark's own programs stand on: Linux's i386 system calls and a way to print a
+ * result. They are linked without a C library, so that they build wherever a compiler makes i386
+ * code, and so that nothing but their own loops is measured. Each prints "NAME=CHECKSUM" of what it
+ * computed; the plan waits for the checksum that the host's own processor finds.
  */
 #ifndef BENCH_START_H
 #define BENCH_START_H
@@ -16,14 +16,18 @@ enum { SYS_EXIT = 1, SYS_WRITE = 4, SYS_MMAP = 90, SYS_MUNMAP = 91, SYS_MREMAP =
 static inline long syscall5(long n, long a, long b, long c, long d, long e)
 {
     long result;
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(n), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(n), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                     : "memory");
     return result;
 }
 
 /* Fresh zeroed memory, which may hold code. */
 static inline void *map_pages(u32 bytes)
 {
-    u32 args[6] = {0, bytes, 7 /* read, write, execute */, 0x22 /* private, anonymous */, 0xffffffff, 0};
+    u32 args[6] = {0,          bytes, 7 /* read, write, execute */, 0x22 /* private, anonymous */,
+                   0xffffffff, 0};
     return (void *)syscall5(SYS_MMAP, (long)args, 0, 0, 0, 0);
 }
 
