@@ -180,6 +180,85 @@ QUICK bool quick_div(uint16_t cw, struct f80 a, struct f80 b, struct f80 *r, uin
     return quick_round(cw, sign, quick_exp(a) - quick_exp(b) + FP_BIAS - 1 + (int32_t)half, q, lo, r, status);
 }
 
+/* Integer square roots (Zimmermann, Karatsuba Square Root, INRIA RR-3805): from that of the upper half by one division;
+ * of 16 bits by a table. All want one of the top two bits set. *rest is what remains. */
+QUICK uint32_t quick_root32(uint32_t n, uint32_t *rest)
+{
+    static const uint8_t roots[192] = { /* of k * 256, k = 64 .. 255 */
+        128, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 144, 145, 146, 147, 148, 149,
+        150, 150, 151, 152, 153, 154, 155, 155, 156, 157, 158, 159, 160, 160, 161, 162, 163, 163, 164, 165, 166, 167, 167, 168,
+        169, 170, 170, 171, 172, 173, 173, 174, 175, 176, 176, 177, 178, 178, 179, 180, 181, 181, 182, 183, 183, 184, 185, 185,
+        186, 187, 187, 188, 189, 189, 190, 191, 192, 192, 193, 193, 194, 195, 195, 196, 197, 197, 198, 199, 199, 200, 201, 201,
+        202, 203, 203, 204, 204, 205, 206, 206, 207, 208, 208, 209, 209, 210, 211, 211, 212, 212, 213, 214, 214, 215, 215, 216,
+        217, 217, 218, 218, 219, 219, 220, 221, 221, 222, 222, 223, 224, 224, 225, 225, 226, 226, 227, 227, 228, 229, 229, 230,
+        230, 231, 231, 232, 232, 233, 234, 234, 235, 235, 236, 236, 237, 237, 238, 238, 239, 240, 240, 241, 241, 242, 242, 243,
+        243, 244, 244, 245, 245, 246, 246, 247, 247, 248, 248, 249, 249, 250, 250, 251, 251, 252, 252, 253, 253, 254, 254, 255,
+    };
+    uint32_t high = n >> 16, s = roots[(high >> 8) - 64];
+    s += (s + 1) * (s + 1) <= high;
+    uint32_t r = high - s * s, part = r << 8 | (n >> 8 & 0xFF), q = part / (2 * s), u = part % (2 * s);
+    int32_t left = (int32_t)(u << 8 | (n & 0xFF)) - (int32_t)(q * q);
+    s = (s << 8) + q;
+    if (left < 0) {
+        left += (int32_t)(2 * s - 1);
+        s--;
+    }
+    *rest = (uint32_t)left;
+    return s;
+}
+
+QUICK uint64_t quick_root64(uint64_t n, uint64_t *rest)
+{
+    uint32_t r;
+    uint64_t s = quick_root32((uint32_t)(n >> 32), &r);
+    uint64_t part = (uint64_t)r << 16 | (n >> 16 & 0xFFFF), q = part / (2 * s), u = part % (2 * s);
+    int64_t left = (int64_t)(u << 16 | (n & 0xFFFF)) - (int64_t)(q * q);
+    s = (s << 16) + q;
+    if (left < 0) {
+        left += (int64_t)(2 * s - 1);
+        s--;
+    }
+    *rest = (uint64_t)left;
+    return s;
+}
+
+/* `lo`: of the root, as for quick_round. */
+QUICK uint64_t quick_root128(struct u128 n, uint64_t *lo)
+{
+    uint64_t r, u, s = quick_root64(n.hi, &r);
+    struct u128 part = {r >> 32, r << 32 | n.lo >> 32};
+    uint64_t q = quick_divide(part, 2 * s, &u);
+    struct u128 left = {u >> 32, u << 32 | (uint32_t)n.lo}, square = u128_mul64(q, q);
+    bool over = u128_less(left, square);
+    left = u128_sub(left, square);
+    s = (s << 32) + q;
+    if (over) {
+        s--;
+        left = u128_add(left, (struct u128){s >> 63, s << 1 | 1});
+    }
+    /* (s + 1/2)^2 = s^2 + s + 1/4 */
+    bool above_half = u128_less((struct u128){0, s}, left);
+    *lo = (uint64_t)above_half << 63 | ((left.hi | left.lo) != 0);
+    return s;
+}
+
+QUICK bool quick_sqrt(uint16_t cw, struct f80 a, struct f80 *r, uint16_t *status)
+{
+    if (UNLIKELY(!quick_is_operand(a)))
+        return false;
+    if (UNLIKELY(a.mant == 0)) {
+        *r = a;
+        *status = 0;
+        return true;
+    }
+    if (UNLIKELY(a.se >> 15))
+        return false;
+    int32_t odd = ~quick_exp(a) & 1; /* of the unbiased exponent: the radicand is in [2, 4) */
+    struct u128 n = odd ? (struct u128){a.mant, 0} : (struct u128){a.mant >> 1, a.mant << 63};
+    uint64_t lo, root = quick_root128(n, &lo);
+    return quick_round(cw, false, (quick_exp(a) - FP_BIAS - odd) / 2 + FP_BIAS, root, lo, r, status);
+}
+
 QUICK bool quick_compare(struct f80 a, struct f80 b, enum fp_relation *r)
 {
     if (UNLIKELY(!quick_is_operand(a)) || UNLIKELY(!quick_is_operand(b)))

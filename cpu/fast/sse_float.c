@@ -12,6 +12,10 @@
  */
 #include "cpu/fast/xmm.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #ifdef XMM_FAST
 
 enum { MXCSR_PM = FP_PE << MXCSR_MASK_SHIFT, MXCSR_RC = FP_RC_FIELD << MXCSR_RC_SHIFT };
@@ -188,6 +192,27 @@ PACKED_CHOICE(minps, 32, <)
 PACKED_CHOICE(maxpd, 64, >)
 PACKED_CHOICE(maxps, 32, >)
 
+/* Square roots, where the host has them without libm. The root of a normal number is well inside. */
+#ifdef __SSE2__
+INLINE v2f64 root64(v2f64 v) { return (v2f64)_mm_sqrt_pd((__m128d)v); }
+INLINE v4f32 root32(v4f32 v) { return (v4f32)_mm_sqrt_ps((__m128)v); }
+#define ROOTS(N, single, packed) \
+    XMM_HANDLERS(single, N, \
+        REQUIRE(to_nearest(c) && pe_set(c) && (zero##N(b) || (normal##N(b) && !(b >> (N - 1))))); \
+        REALS##N r = {f##N##_of(b)}; \
+        xmm_set_low##N(c, i->d, bits_of_f##N(root##N(r)[0]))) \
+    XMM_HANDLERS(packed, 128, \
+        REALS##N x = (REALS##N)b; \
+        REQUIRE(to_nearest(c) && pe_set(c)); \
+        REQUIRE(all_ones((v2u64)(each_zero##N(x) | (each_normal##N(x) & (BITS##N)(x > 0))))); \
+        xmm_set(c, i->d, (v2u64)root##N(x)))
+ROOTS(64, sqrtsd, sqrtpd)
+ROOTS(32, sqrtss, sqrtps)
+#define ROOT(n) XMM_FORMS_OF(n)
+#else
+#define ROOT(n) {NULL}
+#endif
+
 /* --- comparison --- */
 
 /* UCOMISD and COMISD differ in NaNs only. */
@@ -291,6 +316,7 @@ static xmm_handlers floats[256][4] = {
     [0x2d] = {[SSE_F3] = XMM_FORMS_OF(cvtss2si), [SSE_F2] = XMM_FORMS_OF(cvtsd2si)},
     [0x2e] = {XMM_FORMS_OF(comiss), XMM_FORMS_OF(comisd)},
     [0x2f] = {XMM_FORMS_OF(comiss), XMM_FORMS_OF(comisd)},
+    [0x51] = {ROOT(sqrtps), ROOT(sqrtpd), ROOT(sqrtss), ROOT(sqrtsd)},
     [0x58] = FOUR(add),
     [0x59] = FOUR(mul),
     [0x5a] = {XMM_FORMS_OF(cvtps2pd), XMM_FORMS_OF(cvtpd2ps), XMM_FORMS_OF(cvtss2sd), XMM_FORMS_OF(cvtsd2ss)},

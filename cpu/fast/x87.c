@@ -37,6 +37,10 @@ INLINE bool x87_nearest(const struct cpu *c)
 
 INLINE unsigned x87_register(const struct cpu *c, unsigned n) { return (X87->top + n) & 7; }
 INLINE bool x87_empty(const struct cpu *c, unsigned r) { return X87->empty >> r & 1; }
+INLINE bool x87_any_empty(const struct cpu *c, unsigned r, unsigned s)
+{
+    return (X87->empty & (1u << r | 1u << s)) != 0;
+}
 INLINE struct f80 x87_get(const struct cpu *c, unsigned r) { return (struct f80){X87->mant[r], X87->se[r]}; }
 INLINE void x87_set(struct cpu *c, unsigned r, struct f80 v)
 {
@@ -120,7 +124,7 @@ INLINE void x87_note_operand(struct cpu *c, const struct slot *i, uint32_t ea)
         struct f80 r; \
         uint16_t status; \
         REQUIRE(x87_nearest(c)); \
-        REQUIRE(!(x87_empty(c, r0) | x87_empty(c, ri))); \
+        REQUIRE(!x87_any_empty(c, r0, ri)); \
         REQUIRE(quick_##op(X87->control, x87_get(c, r0), x87_get(c, ri), &r, &status)); \
         x87_set(c, to, r); \
         x87_raise(c, status); \
@@ -154,6 +158,19 @@ ARITH(subr)
 ARITH(div)
 ARITH(divr)
 
+HANDLER(fsqrt)
+{
+    unsigned r0 = x87_register(c, 0);
+    struct f80 r;
+    uint16_t status;
+    REQUIRE(x87_nearest(c));
+    REQUIRE(!x87_empty(c, r0));
+    REQUIRE(quick_sqrt(X87->control, x87_get(c, r0), &r, &status));
+    x87_set(c, r0, r);
+    x87_raise(c, status);
+    DONE;
+}
+
 /* --- comparisons --- */
 
 /* FCOM, FUCOM: the same without NaNs. */
@@ -163,7 +180,7 @@ ARITH(divr)
         unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->d); \
         enum fp_relation r; \
         REQUIRE(x87_ready(c)); \
-        REQUIRE(!(x87_empty(c, r0) | x87_empty(c, ri))); \
+        REQUIRE(!x87_any_empty(c, r0, ri)); \
         REQUIRE(quick_compare(x87_get(c, r0), x87_get(c, ri), &r)); \
         x87_relate(c, r); \
         if (pops > 0) \
@@ -204,7 +221,7 @@ COMPARE(i32)
         unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->d); \
         enum fp_relation r; \
         REQUIRE(x87_ready(c)); \
-        REQUIRE(!(x87_empty(c, r0) | x87_empty(c, ri))); \
+        REQUIRE(!x87_any_empty(c, r0, ri)); \
         REQUIRE(quick_compare(x87_get(c, r0), x87_get(c, ri), &r)); \
         unit_set_relation(&FR, &FX, r); \
         x87_raise(c, 0); \
@@ -316,7 +333,7 @@ HANDLER(fld_sti)
 {
     unsigned r = x87_register(c, 7), ri = x87_register(c, i->d);
     REQUIRE(x87_ready(c));
-    REQUIRE(x87_empty(c, r) & !x87_empty(c, ri));
+    REQUIRE(x87_empty(c, r) && !x87_empty(c, ri));
     x87_push(c, r, x87_get(c, ri));
     x87_raise(c, 0);
     DONE;
@@ -326,7 +343,7 @@ HANDLER(fxch)
 {
     unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->d);
     REQUIRE(x87_ready(c));
-    REQUIRE(!(x87_empty(c, r0) | x87_empty(c, ri)));
+    REQUIRE(!x87_any_empty(c, r0, ri));
     struct f80 a = x87_get(c, r0);
     x87_set(c, r0, x87_get(c, ri));
     x87_set(c, ri, a);
@@ -355,7 +372,7 @@ HANDLER(fcmov)
 {
     unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->x);
     REQUIRE(x87_ready(c));
-    REQUIRE(!(x87_empty(c, r0) | x87_empty(c, ri)));
+    REQUIRE(!x87_any_empty(c, r0, ri));
     if (fl_cond(i->d, FR, FX))
         x87_set(c, r0, x87_get(c, ri));
     DONE;
@@ -478,6 +495,7 @@ static fast_handler *find_register_handler(const struct insn *o)
     case 0x1e4: return ftst;
     case 0x1e8: return fld1;
     case 0x1ee: return fldz;
+    case 0x1fa: return fsqrt;
     case 0x2e9: case 0x6d9: return compp;
     case 0x7e0: return fnstsw_ax;
     default: break;
