@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "cpu/fast/core.h"
+#include "cpu/fast/unit.h"
 
 enum { IS_CALL = 1 /* slot.d of a direct call */ };
 enum { ROOM = MAX_RUN * (LINKS + 4) + 64 };
@@ -432,6 +433,10 @@ static struct slot *emit_plain(struct run *r, const struct insn *o)
         return emit_rare(r, o);
     struct slot *at = emit(r, NULL, 0, 0);
     *at = s;
+    if (o->op == OP_ESC) /* x87.c: where it is */
+        at->b |= r->off;
+    if (o->op == OP_ESC || o->op == OP_SSE)
+        fast_keep_insn(r->f, at, o);
     return at;
 }
 

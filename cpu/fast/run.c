@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cpu/fast/core.h"
+#include "cpu/fast/unit.h"
 
 enum { SLOW_LIMIT = 8 /* a slot that goes slow this often without a TLB miss gets its struct insn cached */ };
 
@@ -229,6 +230,11 @@ bool fast_make_rare(struct fast *f, struct slot *i, const struct insn *o)
     i->fn = fast_rare;
     i->d = (uint8_t)rare_kind(o);
     return true;
+}
+
+void fast_keep_insn(struct fast *f, const struct slot *i, const struct insn *o)
+{
+    meta_of(f, i)->insn = keep_insn(f, o);
 }
 
 /* MMIO, code pages, page crossings: from now on without decoding again. */

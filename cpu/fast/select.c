@@ -3,6 +3,7 @@
  * What has no handler is executed by the reference tier from its struct insn (fast_rare).
  */
 #include "cpu/fast/core.h"
+#include "cpu/fast/unit.h"
 
 /* 8, 16, 32 bits to 0, 1, 2; -1: another size. */
 static int size_index(unsigned size)
@@ -225,6 +226,15 @@ static bool select_simple(const struct insn *o, struct slot *s)
     }
 }
 
+/* x87, SSE: the segment is always in the slot, and flat is flat, with an index or without. */
+static unsigned place_unit_memory(const struct insn *o, enum fast_mode mode, struct slot *s)
+{
+    unsigned kind = has_memory(o) ? place_memory(o, mode, s) : 0;
+    if (has_memory(o))
+        s->sc = (uint8_t)(o->scale | o->seg << 5);
+    return kind;
+}
+
 /* What the older models do in their own way: undefined flags, LOCK by IOPL. */
 static bool differs_by_model(const struct cpu *c, const struct insn *o)
 {
@@ -275,6 +285,8 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_POP: return select_pop(o, mode, s);
     case OP_LEAVE: return select_leave(o, mode, s);
     case OP_MOVS: case OP_CMPS: case OP_STOS: case OP_LODS: case OP_SCAS: return select_string(o, mode, s);
+    case OP_ESC: case OP_WAIT: return fast_select_x87(c, o, place_unit_memory(o, mode, s), s);
+    case OP_SSE: return fast_select_sse(c, o, place_unit_memory(o, mode, s), s);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);

@@ -365,6 +365,57 @@ static void compose_vectors(struct program *p, struct rng *r)
         byte(p, 0x90);
 }
 
+/* A control word of every rounding and precision, mostly with all exceptions masked: mov word [m], imm; fldcw [m]. */
+static void control_word(struct program *p, struct rng *r)
+{
+    uint32_t at = (p->wide ? DATA : 0) + 2 * below(r, 64);
+    uint32_t masks = below(r, 4) ? 0x3f : below(r, 64);
+    if (p->wide)
+        byte(p, 0x66);
+    byte(p, 0xc7), byte(p, p->wide ? 5 : 6), word(p, at, address_bytes(p));
+    word(p, below(r, 2) ? 0x37f : below(r, 16) << 8 | 0x40 | masks, 2);
+    byte(p, 0xd9), byte(p, 5 << 3 | (p->wide ? 5 : 6)), word(p, at, address_bytes(p));
+}
+
+/* x87: opcode and ModRM.reg of loads and stores; then whatever there is. */
+static void float_instruction(struct program *p, struct rng *r)
+{
+    static const uint8_t loads[][2] = {{0xd9, 0}, {0xdd, 0}, {0xdb, 0}, {0xdf, 0}, {0xdf, 5}, {0xdb, 5}, {0xdb, 0}, {0xd9, 0}};
+    static const uint8_t stores[][2] = {{0xd9, 2}, {0xd9, 3}, {0xdd, 2}, {0xdd, 3}, {0xdb, 2}, {0xdb, 3}, {0xdf, 3}, {0xdf, 7}, {0xdb, 7}, {0xdd, 7}, {0xd9, 7}};
+    static const uint8_t constants[] = {0xe8, 0xee, 0xeb, 0xe0, 0xe1, 0xe4, 0xfa, 0xfc};
+    const uint8_t *op;
+    switch (below(r, 16)) {
+    case 0: case 1: case 2: case 3:
+        op = loads[below(r, 8)];
+        byte(p, op[0]), modrm(p, r, op[1], true);
+        break;
+    case 4: case 5:
+        op = stores[below(r, 11)];
+        byte(p, op[0]), modrm(p, r, op[1], true);
+        break;
+    case 6: case 7: byte(p, 0xd8 + 2 * below(r, 4)), modrm(p, r, below(r, 8), true); break;
+    case 8: case 9: byte(p, 0xd8), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
+    case 10: byte(p, 0xdc), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
+    case 11: byte(p, 0xde), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
+    case 12: byte(p, 0xd9), byte(p, constants[below(r, 8)]); break;
+    case 13: byte(p, 0xd9), byte(p, 0xc0 | below(r, 16)); break;
+    case 14: byte(p, 0xd8 + below(r, 8)), byte(p, 0xc0 | below(r, 64)); break;
+    default: below(r, 2) ? control_word(p, r) : (byte(p, 0xdb), byte(p, 0xe3)); /* FNINIT */
+    }
+}
+
+static void compose_floats(struct program *p, struct rng *r)
+{
+    p->len = 0;
+    while (p->len + 32 < CODE_SIZE) {
+        float_instruction(p, r);
+        if (below(r, 3) == 0)
+            instruction(p, r);
+    }
+    while (p->len < CODE_SIZE)
+        byte(p, 0x90);
+}
+
 /* Forms that compose() seldom makes: the P6's, other operand sizes, memory operands of stack and flow. */
 static void rare_instruction(struct program *p, struct rng *r)
 {
@@ -666,6 +717,15 @@ static void vector_programs_run_alike(void **state)
     lockstep("pentium3", SEGMENTED, compose_vectors, first_seed(), seeds());
 }
 
+static void float_programs_run_alike(void **state)
+{
+    (void)state;
+    lockstep("pentium2", FLAT, compose_floats, first_seed(), 2 * seeds());
+    lockstep("pentium2", PAGED, compose_floats, first_seed(), seeds());
+    lockstep("pentium", SEGMENTED, compose_floats, first_seed(), seeds());
+    lockstep("486", REAL, compose_floats, first_seed(), seeds());
+}
+
 static void rare_forms_run_alike(void **state)
 {
     (void)state;
@@ -685,6 +745,7 @@ int main(void)
         cmocka_unit_test(segmented_programs_run_alike),
         cmocka_unit_test(paged_programs_run_alike),
         cmocka_unit_test(vector_programs_run_alike),
+        cmocka_unit_test(float_programs_run_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
