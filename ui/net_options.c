@@ -132,7 +132,7 @@ static enum emu_err model_by_name(const char *name, enum nic_model *model, struc
 }
 
 /* romfile= and bootindex=. */
-static enum emu_err boot_words(struct options *o, struct net_words *w, struct nic_config *nic, struct error *err)
+static enum emu_err nic_boot_words(struct options *o, struct net_words *w, struct nic_config *nic, struct error *err)
 {
     const char *rom = net_word(w, "romfile"), *at = net_word(w, "bootindex");
     char *end = NULL;
@@ -161,7 +161,7 @@ static enum emu_err add_card(struct options *o, enum nic_model model, const char
     if (!e && (model == NIC_NE2K_ISA || model == NIC_MODELS))
         e = isa_words(w, nic, err);
     if (!e)
-        e = boot_words(o, w, nic, err);
+        e = nic_boot_words(o, w, nic, err);
     if (!e && ((id && strlen(id) >= sizeof(nic->name)) || (netdev && strlen(netdev) >= sizeof(nic->netdev))))
         e = error_set(err, EMU_ARG, "%.100s: a name has at most 31 characters", w->what);
     if (e)
