@@ -1,13 +1,14 @@
 #!/bin/sh
-# The same machine on other hosts: builds for s390x (big-endian) and aarch64, runs unit tests under qemu-user, and
+# The same machine on other hosts: builds for s390x (big-endian) and aarch64, runs the unit tests under qemu-user, and
 # boots FreeDOS by its guest script on each and natively: the state hash in the end must be the same.
 # Usage: tests/portable.sh [--install-deps]. Build directories build-s390x and build-aarch64; logs build-ARCH/portable.log.
-# All of the unit tests that concern the machine run big-endian, where they can find most; aarch64 runs the CPU's.
+# UNIT: folders of unit tests; all of them that ask no x86 host run whole, the captured corpora included.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 corpus=${RETRACE_CORPUS:-../shared/corpus}
 floppy=$corpus/images/freedos/fd144.img
 script=tests/guest/scripts/freedos-fd144-pentium2.rts
+unit=${UNIT:-cpu mmu machine devices disk net debug}
 options=${1:-}
 
 boot() { # boot BUILD RUNNER...: prints the state hash in the end
@@ -23,32 +24,37 @@ hash_of() { # hash_of BUILD RUNNER...: into BUILD/portable.hash
     if [ -e "$floppy" ]; then boot "$@"; else echo "no $floppy"; fi >"$1/portable.hash"
 }
 
-one() { # one ARCH FOLDER...: build, unit tests, boot
+one() { # one ARCH: build, unit tests, boot
     arch=$1 b=build-$1
-    shift
-    # shellcheck disable=SC2086
-    ./configure --build="$b" --cross="$arch-linux-gnu" --without-copies $options || return 1
-    make -s -j2 BUILD="$b" UNIT="$*" check-unit || return 1
+    ./configure --build="$b" --cross="$arch-linux-gnu" --without-copies || return 1
+    make -s -j2 BUILD="$b" UNIT="$unit" check-unit || return 1
     hash_of "$b" "qemu-$arch-static" -L "/usr/$arch-linux-gnu"
+}
+
+# `N tests in M programs`: those of tests/ that were not skipped.
+tests_in() { # tests_in BUILD
+    sed -n 's/.*\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$1"/log/*.log |
+        awk '{ n += $1; programs++ } END { print n + 0 " tests in " programs + 0 " programs" }'
 }
 
 status=0
 { [ -e build/config.mk ] || ./configure >/dev/null; } && make -s build/retrace || exit 1
-hash_of build env
 mkdir -p build-s390x build-aarch64
 # One after the other: apt and dpkg run alone.
 [ -z "$options" ] || for arch in s390x aarch64; do
-    ./configure --build="build-$arch" --cross="$arch-linux-gnu" "$options" >/dev/null || exit 1
+    ./configure --build="build-$arch" --cross="$arch-linux-gnu" --without-copies "$options" >/dev/null || exit 1
 done
-one s390x cpu mmu machine devices >build-s390x/portable.log 2>&1 &
+rm -rf build-s390x/log build-aarch64/log build-s390x/portable.hash build-aarch64/portable.hash
+one s390x >build-s390x/portable.log 2>&1 &
 big=$!
-one aarch64 cpu mmu >build-aarch64/portable.log 2>&1 || status=1
+one aarch64 >build-aarch64/portable.log 2>&1 || status=1
+hash_of build env || status=1
 wait $big || status=1
 
 echo "x86-64   $(cat build/portable.hash)"
 for arch in s390x aarch64; do
-    printf '%-8s %s; unit tests: %s\n' $arch "$(cat build-$arch/portable.hash)" \
-        "$(grep ' failed$' build-$arch/portable.log || tail -n 5 build-$arch/portable.log)"
+    printf '%-8s %s; unit tests: %s\n' $arch "$(cat build-$arch/portable.hash 2>/dev/null)" \
+        "$(grep ' failed$' build-$arch/portable.log || tail -n 5 build-$arch/portable.log), $(tests_in build-$arch)"
     cmp -s build/portable.hash build-$arch/portable.hash || status=1
 done
 [ -e "$floppy" ] || echo "skipped: the boots; there is no $floppy"

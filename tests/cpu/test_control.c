@@ -3,6 +3,8 @@
  * CPUID, descriptor-table registers, LOADALL, and the interrupt flag by mode and IOPL. Expected values come from SDM
  * vol. 2 (each instruction), vol. 3A 2.5, 4.4.1, 20.3, AP-485 (CPUID), and the 80286's LOADALL application note.
  */
+#include <stdio.h>
+
 #include "tests/cpu/fpu_bench.h"
 
 #define AT_DATA_PLUS(n) #n "\x00\x02\x00"
@@ -475,6 +477,61 @@ static void iret_in_v86_mode_follows_iopl_and_vme(void **state)
     assert_int_equal(RUN_V86(b, "\x66\xcf\x90\x90"), VEC_GP); /* a 32-bit image below IOPL 3 */
 }
 
+/* SDM 1 8.1.10: the x87's images have real mode's format in V86 mode: figures 8-10 and 8-12. */
+static void v86_mode_has_the_x87_formats_of_real_mode(void **state)
+{
+    struct fpu_bench *b = *state;
+    level_3(b, FLAG_VM);
+    assert_int_equal(RUN_V86(b, "\xd9\xeb\xd9\x36\x00\x01"), NO_FAULT); /* fldpi; fnstenv [100] */
+    assert_int_equal(get(b, 0x104, 2), 0x3fff);
+    assert_int_equal(get(b, 0x106, 2), (uint16_t)CODE);
+    assert_int_equal(get(b, 0x108, 2), (CODE >> 16) << 12 | 0x1eb);
+    assert_int_equal(RUN_V86(b, "\xd9\xeb\x66\xd9\x36\x00\x01"), NO_FAULT);
+    assert_int_equal(get(b, 0x10c, 2), (uint16_t)CODE);
+    assert_int_equal(get(b, 0x110, 4), (CODE >> 16) << 12 | 0x1eb);
+}
+
+/* --- what the machine around the CPU may do --- */
+
+static void keep_text(void *arg, const char *line)
+{
+    snprintf(arg, 256, "%s", line);
+}
+
+static void interrupts_and_faults_are_traced(void **state)
+{
+    struct fpu_bench *b = *state;
+    char text[256] = "";
+    struct log log = {.enabled = 1u << TRACE_INT, .sink = keep_text, .arg = text};
+    b->cpu.w.log = &log;
+    set_eax(b, 0x1234abcd);
+    assert_int_equal(RUN(b, "\x0f\x0b"), VEC_UD);
+    assert_non_null(strstr(text, "exc v=06 e=0000 cpl=0 IP=0008:00010000 SP=0010:00007000 AX=1234abcd"));
+    assert_int_equal(RUN(b, "\xcd\x10"), 0x10);
+    assert_non_null(strstr(text, "int v=10"));
+    b->cpu.st.idtr.limit = 0; /* no vector has a gate: shutdown */
+    phys_write_bytes(b->phys, CODE, "\x0f\x0b", 2);
+    b->cpu.st.eip = CODE;
+    (void)cpu_step(&b->cpu);
+    assert_non_null(strstr(text, "triple fault"));
+    assert_int_equal(b->cpu.st.shutdown, 1);
+    b->cpu.w.log = NULL;
+}
+
+static void a_request_ends_the_run_after_one_instruction(void **state)
+{
+    struct fpu_bench *b = *state;
+    phys_write_bytes(b->phys, CODE, "\x40\xeb\xfd", 3); /* inc eax; jmp to it */
+    b->cpu.st.eip = CODE;
+    set_eax(b, 0);
+    cpu_request_exit(&b->cpu);
+    assert_int_equal(cpu_run(&b->cpu, b->clk.st.icount + 1000), CPU_EXIT);
+    assert_true(eax(b) <= 1);
+    uint64_t limit = b->clk.st.icount + 1000;
+    assert_int_equal(cpu_run(&b->cpu, limit), CPU_LIMIT);
+    assert_int_equal(b->clk.st.icount, limit);
+}
+
 /* --- CMPXCHG8B (SDM 2A) --- */
 
 static void cmpxchg8b_exchanges_or_loads(void **state)
@@ -549,6 +606,9 @@ int main(void)
         WITH_BENCH(cli_and_sti_below_iopl_are_gp_or_virtual),
         WITH_BENCH(v86_mode_pushes_and_pops_the_virtual_flag),
         WITH_BENCH(iret_in_v86_mode_follows_iopl_and_vme),
+        WITH_BENCH(v86_mode_has_the_x87_formats_of_real_mode),
+        WITH_BENCH(interrupts_and_faults_are_traced),
+        WITH_BENCH(a_request_ends_the_run_after_one_instruction),
         WITH_BENCH(cmpxchg8b_exchanges_or_loads),
         WITH_BENCH(far_transfers_check_the_target),
     };

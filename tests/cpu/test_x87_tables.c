@@ -295,6 +295,48 @@ static void pseudo_denormals_are_read_as_their_value(void **state)
     }
 }
 
+/*
+ * What a model makes of them: the same from the 80387 on (SDM 1 8.2.2; docs/X87.md has those before). FLD and FSTP of 80
+ * bits copy any encoding, FXAM calls a pseudo-denormal denormal and the others unsupported.
+ */
+static const struct { struct f80 v, plus_zero; uint16_t flags, condition; } encodings[] = {
+    {{UINT64_C(0x4000000000000000), 0x3FFF}, {TOP_BIT | TOP_BIT >> 1, 0xFFFF}, FP_IE, 0}, /* unnormal */
+    {{0, 0x0001}, {TOP_BIT | TOP_BIT >> 1, 0xFFFF}, FP_IE, 0},                            /* pseudo-zero */
+    {{0, 0x7FFF}, {TOP_BIT | TOP_BIT >> 1, 0xFFFF}, FP_IE, 0},                            /* pseudo-infinity */
+    {{UINT64_C(0x4000000000000001), 0x7FFF}, {TOP_BIT | TOP_BIT >> 1, 0xFFFF}, FP_IE, 0}, /* pseudo-NaN */
+    {{TOP_BIT | 5, 0}, {TOP_BIT | 5, 1}, FP_DE, FPU_C3 | FPU_C2},                         /* pseudo-denormal */
+    {{5, 0}, {5, 0}, FP_DE, FPU_C3 | FPU_C2},                                             /* denormal */
+};
+
+static void check_encoding(struct fpu_bench *b, unsigned n)
+{
+    RUN_OK(b, "\xdb\xe3"); /* fninit */
+    push_f80(b, encodings[n].v.se, encodings[n].v.mant);
+    put(b, DATA, 8, 0);
+    RUN_OK(b, "\xd9\xe5"); /* fxam */
+    assert_int_equal(status(b) & FPU_CONDITION, encodings[n].condition);
+    RUN_OK(b, "\xd9\xc0\xdb\x3d" AT_DATA); /* fld st(0); fstp tbyte */
+    assert_int_equal(get(b, DATA, 8), encodings[n].v.mant);
+    assert_int_equal(get(b, DATA + 8, 2), encodings[n].v.se);
+    assert_int_equal(status(b) & FP_EXCEPTIONS, 0);
+    RUN_OK(b, "\xd9\xee\xde\xc1"); /* fldz; faddp */
+    assert_st(b, 0, encodings[n].plus_zero.se, encodings[n].plus_zero.mant);
+    assert_int_equal(status(b) & FP_EXCEPTIONS, encodings[n].flags);
+}
+
+static void every_model_with_the_387s_rules_judges_encodings_alike(void **state)
+{
+    static const char *const models[] = {"386", "486", "pentium", "pentium-mmx", "pentium2", "pentium3", "pentium4"};
+    (void)state;
+    for (unsigned m = 0; m < ARRAY_LEN(models); m++) {
+        struct fpu_bench *b = bench_new(models[m]);
+        fpu_init(&b->cpu);
+        for (unsigned n = 0; n < ARRAY_LEN(encodings); n++)
+            check_encoding(b, n);
+        bench_free(b);
+    }
+}
+
 /* --- the six exceptions, masked and unmasked (SDM 1 8.5) --- */
 
 static const struct {
@@ -423,6 +465,7 @@ int main(void)
         cmocka_unit_test(nans_go_through_every_operation),
         cmocka_unit_test(unsupported_encodings_are_invalid_in_every_operation),
         cmocka_unit_test(pseudo_denormals_are_read_as_their_value),
+        cmocka_unit_test(every_model_with_the_387s_rules_judges_encodings_alike),
         WITH_BENCH(masked_exceptions_set_their_flag_and_go_on),
         WITH_BENCH(unmasked_exceptions_wait_for_the_next_instruction),
         WITH_BENCH(unmasked_exceptions_raise_ferr_without_ne),

@@ -409,6 +409,12 @@ static void info_mem_and_info_tlb_print_what_is_mapped(void **state)
     mmu_print_tlb(&f->mmu, keep_line, text);
     assert_string_equal(text, "00400000: 0000000000100000 -------U-\n00401000: 0000000000101000 -------U-\n"
                               "00402000: 0000000000300000 -G------W\n");
+    f->ctl.cr0 = 1;
+    apply(f);
+    text[0] = 0;
+    mmu_print_mem(&f->mmu, keep_line, text);
+    mmu_print_tlb(&f->mmu, keep_line, text);
+    assert_string_equal(text, "PG disabled\nPG disabled\n");
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
