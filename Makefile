@@ -72,7 +72,7 @@ $(BUILD)/fuzz/fuzz_qcow2: $(FUZZ_SRC) $(wildcard disk/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(filter -DHAVE_%,$(CFLAGS)) $(FUZZ_FLAGS) -o $@ $(FUZZ_SRC) $(LIBS)
 
-.PHONY: fuzz all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
+.PHONY: fuzz images all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -130,6 +130,9 @@ $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrac
 # Tests of retrace-img run it, or have its verbs in them.
 $(BUILD)/tests/img/%: | $(BUILD)/retrace-img
 IMG_VERBS := $(filter-out %/main.o,$(IMG_OBJ))
+# N random images and sequences of operations, by retrace-img and qemu-img in turn.
+images: $(BUILD)/tests/img/test_img_matrix
+	IMAGES=$(if $(filter file,$(origin N)),200,$(N)) $<
 $(BUILD)/tests/img/test_img_crash: $(IMG_VERBS)
 $(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
@@ -215,4 +218,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | fuzz | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | lint | format | install | stress | fuzz | images | portable | mpfr | cover | clean"
