@@ -61,7 +61,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench fuzz fuzz-targets lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench fuzz images fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -122,6 +122,9 @@ $(BUILD)/silicon: tests/silicon/silicon_main.c $(SILICON_OBJ) $(BUILD)/libretrac
 # Tests of retrace-img run it, or have its verbs in them.
 $(BUILD)/tests/img/%: | $(BUILD)/retrace-img
 IMG_VERBS := $(filter-out %/main.o,$(IMG_OBJ))
+# N random images and sequences of operations, by retrace-img and qemu-img in turn.
+images: $(BUILD)/tests/img/test_img_matrix
+	IMAGES=$(if $(filter file,$(origin N)),200,$(N)) $<
 $(BUILD)/tests/img/test_img_crash: $(IMG_VERBS)
 $(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
@@ -224,4 +227,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | fuzz | lint | format | install | stress | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | fuzz | images | lint | format | install | stress | portable | mpfr | cover | clean"

@@ -86,7 +86,13 @@ struct ata_dma {
     /* Moves bytes; returns how many there was room for. */
     uint32_t (*move)(void *arg, uint8_t *data, uint32_t len, bool to_memory);
     void *arg;
+    /* The bytes of the last move() could not be used and will be asked for again. */
+    void (*undo)(void *arg);
 };
+
+/* What becomes of a failure of the medium: the guest sees an error; it sees none; the drive stays
+ * busy and tries again after a while. */
+enum ata_on_error { ATA_REPORT, ATA_IGNORE, ATA_RETRY };
 
 struct ata_drive_wiring {
     uint8_t kind;         /* enum ata_kind */
@@ -97,12 +103,17 @@ struct ata_drive_wiring {
     char serial[ATA_SERIAL_LEN + 1];
 };
 
+struct ata;
 struct ata_wiring {
     struct clock *clk;
     struct log *log;
     struct irq_line irq;
     struct ata_dma dma;
     struct ata_drive_wiring drive[ATA_DRIVES];
+    /* Hard disks: asked at every failure; NULL: all are reported. */
+    enum ata_on_error (*on_error)(void *arg, const struct ata *a, unsigned drive, bool write,
+                                  enum emu_err code, const struct error *err);
+    void *on_error_arg;
 };
 
 struct ata {

@@ -5,12 +5,15 @@
  * as many as SET MULTIPLE MODE said; the drive is busy before each block that it reads and after
  * each that it writes. DMA: ATA_SCRATCH bytes at a time, each at the virtual time at which the
  * disk has them. A failed host read is an uncorrectable error (UNC), a failed or refused host write
- * an aborted command; the sentence goes to the log. TRIM (ATA8-ACS2 7.10, T13 2015-D) lets the image forget sectors: what
- * they read afterwards is up to its format.
+ * an aborted command, unless the board says otherwise (ATA_IGNORE, ATA_RETRY); the sentence goes to
+ * the log. TRIM (ATA8-ACS2 7.10, T13 2015-D) lets the image forget sectors: what they read afterwards
+ * is up to its format.
  *
  * NOT MODELLED: what ata.c lists; a SET MAX that outlives the machine's reset (it is volatile).
  */
 #include "devices/ata_int.h"
+
+#include <string.h>
 
 enum { EXT = 1, WRITE = 2, MULTI = 4, DMA = 8 };
 enum { SECTORS_A_STEP = ATA_SCRATCH / ATA_SECTOR };
@@ -101,26 +104,48 @@ static void advance(struct ata *a, uint32_t n)
 
 /* ---- The medium ---- */
 
+enum { RETRY_NS = 10000000 };
+
+/* The host has failed. The board decides what becomes of it; true: the step goes on as if nothing
+ * had happened. Else the command has failed, or the step comes once more: nothing of it counts. */
+static bool host_failed(struct ata *a, bool write, enum emu_err code, const struct error *err)
+{
+    unsigned drive = a->st.active;
+    enum ata_on_error what = ATA_REPORT;
+    log_guest(a->w.log, a->dev.id, "drive %u: %s", drive, err->text);
+    if (a->w.on_error)
+        what = a->w.on_error(a->w.on_error_arg, a, drive, write, code, err);
+    if (what == ATA_RETRY) {
+        if (a->st.job == JOB_WRITE_DMA && a->w.dma.undo)
+            a->w.dma.undo(a->w.dma.arg);
+        ata_busy(a, a->st.job, clock_now(a->w.clk) + RETRY_NS);
+    } else if (what == ATA_REPORT) {
+        fail_at(a, write ? ERROR_ABRT : ERROR_UNC, a->st.lba);
+    }
+    return what == ATA_IGNORE;
+}
+
 static bool media_read(struct ata *a, uint8_t *to, uint32_t n)
 {
     struct error err = {""};
     struct blk *medium = ata_medium(a);
-    if (medium && !blk_read(medium, a->st.lba * ATA_SECTOR, to, (size_t)n * ATA_SECTOR, &err))
+    size_t len = (size_t)n * ATA_SECTOR;
+    enum emu_err rc = medium ? blk_read(medium, a->st.lba * ATA_SECTOR, to, len, &err) : EMU_IO;
+    if (rc == EMU_OK)
         return true;
-    log_guest(a->w.log, a->dev.id, "drive %u: %s", a->st.active, err.text);
-    return false;
+    memset(to, 0, len);
+    return host_failed(a, false, rc, &err);
 }
 
 static bool media_write(struct ata *a, const uint8_t *from, uint32_t n)
 {
     struct error err = {""};
     struct blk *medium = ata_medium(a);
-    bool ok = medium && !blk_write(medium, a->st.lba * ATA_SECTOR, from, (size_t)n * ATA_SECTOR, &err);
-    if (ok && !ata_active(a)->write_cache)
-        ok = !blk_flush(medium, &err);
-    if (!ok)
-        log_guest(a->w.log, a->dev.id, "drive %u: %s", a->st.active, err.text);
-    return ok;
+    size_t len = (size_t)n * ATA_SECTOR;
+    enum emu_err rc = medium ? blk_write(medium, a->st.lba * ATA_SECTOR, from, len, &err) : EMU_IO;
+    if (rc == EMU_OK && !ata_active(a)->write_cache)
+        rc = blk_flush(medium, &err);
+    return rc == EMU_OK || host_failed(a, true, rc, &err);
 }
 
 /* ---- PIO ---- */
@@ -139,10 +164,8 @@ void ata_disk_read_step(struct ata *a, vtime at)
     (void)at;
     next_block(a);
     unsigned n = a->st.block;
-    if (!media_read(a, a->st.data, n)) {
-        fail_at(a, ERROR_UNC, a->st.lba);
+    if (!media_read(a, a->st.data, n))
         return;
-    }
     advance(a, n);
     ata_data_in(a, n * ATA_SECTOR);
 }
@@ -165,10 +188,8 @@ void ata_disk_write_block(struct ata *a, vtime now)
 void ata_disk_write_step(struct ata *a, vtime at)
 {
     (void)at;
-    if (!media_write(a, a->st.data, a->st.block)) {
-        fail_at(a, ERROR_ABRT, a->st.lba);
+    if (!media_write(a, a->st.data, a->st.block))
         return;
-    }
     advance(a, a->st.block);
     if (a->st.left == 0) {
         ata_done(a);
@@ -204,9 +225,7 @@ void ata_disk_read_dma_step(struct ata *a, vtime at)
     uint32_t n = this_step(a);
     if (!ata_dma_ready(a, true))
         ata_wait_dma(a);
-    else if (!media_read(a, a->scratch, n))
-        fail_at(a, ERROR_UNC, a->st.lba);
-    else
+    else if (media_read(a, a->scratch, n))
         dma_goes_on(a, JOB_READ_DMA,
                     a->w.dma.move(a->w.dma.arg, a->scratch, n * ATA_SECTOR, true), at);
 }
@@ -221,17 +240,13 @@ void ata_disk_write_dma_step(struct ata *a, vtime at)
     uint32_t moved = a->w.dma.move(a->w.dma.arg, a->scratch, n * ATA_SECTOR, false);
     if (media_write(a, a->scratch, moved / ATA_SECTOR))
         dma_goes_on(a, JOB_WRITE_DMA, moved, at);
-    else
-        fail_at(a, ERROR_ABRT, a->st.lba);
 }
 
 void ata_disk_verify_step(struct ata *a, vtime at)
 {
     uint32_t n = this_step(a);
-    if (!media_read(a, a->scratch, n)) {
-        fail_at(a, ERROR_UNC, a->st.lba);
+    if (!media_read(a, a->scratch, n))
         return;
-    }
     advance(a, n);
     if (a->st.left)
         ata_busy(a, JOB_VERIFY, ata_access_time(a, a->st.lba, this_step(a), false, at));
@@ -244,12 +259,9 @@ void ata_disk_flush_step(struct ata *a, vtime at)
     struct error err = {""};
     struct blk *medium = ata_medium(a);
     (void)at;
-    if (medium && !blk_flush(medium, &err)) {
+    enum emu_err rc = medium ? blk_flush(medium, &err) : EMU_IO;
+    if (rc == EMU_OK || host_failed(a, true, rc, &err))
         ata_done(a);
-        return;
-    }
-    log_guest(a->w.log, a->dev.id, "drive %u: %s", a->st.active, err.text);
-    ata_fail(a, ERROR_ABRT);
 }
 
 /* An entry of DATA SET MANAGEMENT's list: 48 bits of address, 16 of length; length 0 is none. False: not on the disk. */

@@ -81,6 +81,7 @@ static uint32_t move(void *arg, uint8_t *data, uint32_t len, bool to_memory)
     struct piix_ide *p = m->ide;
     struct piix_ide_channel_state *c = &p->st.channel[m->n];
     uint32_t done = 0;
+    m->before = *c;
     while (done < len) {
         if (c->left == 0 && !next_region(p, c))
             break;
@@ -98,6 +99,12 @@ static uint32_t move(void *arg, uint8_t *data, uint32_t len, bool to_memory)
     return done;
 }
 
+static void undo(void *arg)
+{
+    struct piix_ide_master *m = arg;
+    m->ide->st.channel[m->n] = m->before;
+}
+
 /* Bus mastering must be on in the PCI command register, too. */
 static bool ready(void *arg, bool to_memory)
 {
@@ -109,8 +116,8 @@ static bool ready(void *arg, bool to_memory)
 
 struct ata_dma piix_ide_dma(struct piix_ide *p, unsigned channel)
 {
-    p->master[channel] = (struct piix_ide_master){p, channel};
-    return (struct ata_dma){ready, move, &p->master[channel]};
+    p->master[channel] = (struct piix_ide_master){.ide = p, .n = channel};
+    return (struct ata_dma){ready, move, &p->master[channel], undo};
 }
 
 /* BMISTA bit 2 is set by the rising edge, whether data moved or not. */
@@ -252,6 +259,6 @@ void piix_ide_init(struct piix_ide *p, const char *id, struct piix_ide_wiring w)
     pci_function_writable(&p->pci, REG_SIDETIM, 0xff, 1);
     p->pci.written = config_written;
     for (unsigned n = 0; n < PIIX_IDE_CHANNELS; n++)
-        p->master[n] = (struct piix_ide_master){p, n};
+        p->master[n] = (struct piix_ide_master){.ide = p, .n = n};
     piix_ide_reset(p, RESET_POWER_ON);
 }

@@ -47,6 +47,7 @@ struct piix_ide {
     struct piix_ide_master {
         struct piix_ide *ide;
         unsigned n;
+        struct piix_ide_channel_state before; /* the last move(), within one step of the drive */
     } master[PIIX_IDE_CHANNELS];
     bool decoded[PIIX_IDE_CHANNELS]; /* as last told */
 };

@@ -150,6 +150,11 @@ enum emu_err host_file_read_padded(const struct host_file *f, uint64_t offset, v
     return rc;
 }
 
+static enum emu_err write_error(int why)
+{
+    return why == ENOSPC || why == EDQUOT ? EMU_NOSPC : EMU_IO;
+}
+
 enum emu_err host_file_write(const struct host_file *f, uint64_t offset, const void *from,
                              size_t len, struct error *err)
 {
@@ -158,7 +163,8 @@ enum emu_err host_file_write(const struct host_file *f, uint64_t offset, const v
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return error_set(err, EMU_IO, "%s: cannot write at offset %llu: %s", f->name,
+            return error_set(err, write_error(n < 0 ? errno : ENOSPC),
+                             "%s: cannot write at offset %llu: %s", f->name,
                              (unsigned long long)offset, strerror(n < 0 ? errno : ENOSPC));
         p += n;
         len -= (size_t)n;
@@ -173,7 +179,7 @@ enum emu_err host_file_sync(const struct host_file *f, struct error *err)
         if (errno == EINVAL || errno == EROFS)
             return EMU_OK; /* a special file that has nothing to flush */
         if (errno != EINTR)
-            return error_set(err, EMU_IO, "%s: cannot flush to the host's disk: %s", f->name,
+            return error_set(err, write_error(errno), "%s: cannot flush to the host's disk: %s", f->name,
                              strerror(errno));
     }
     return EMU_OK;
@@ -198,7 +204,8 @@ enum emu_err host_file_truncate(const struct host_file *f, uint64_t size, struct
                          (unsigned long long)size);
     while (ftruncate(f->fd, (off_t)size) != 0)
         if (errno != EINTR)
-            return error_set(err, EMU_IO, "%s: cannot make the file %llu bytes long: %s", f->name,
+            return error_set(err, write_error(errno),
+                             "%s: cannot make the file %llu bytes long: %s", f->name,
                              (unsigned long long)size, strerror(errno));
     return EMU_OK;
 }

@@ -134,8 +134,22 @@ enum emu_err template_check(const char *base, const char *except, struct error *
 
 /* --- opening --- */
 
-static enum emu_err open_chain(const char *path, const char *format, unsigned flags,
+struct how {
+    unsigned flags;
+    const struct image_show *show; /* or NULL */
+};
+
+static enum emu_err open_chain(const char *path, const char *format, struct how how,
                                const struct above *above, struct blk **out, struct error *err);
+
+static void show_backing(const struct image_show *show, const struct blk *b, const char *path)
+{
+    char text[600];
+    if (!show)
+        return;
+    snprintf(text, sizeof(text), "%.250s: opening its backing file %.250s", b->name, path);
+    show->say(show->arg, text);
+}
 
 static void notice_change(struct blk *b, const char *path)
 {
@@ -152,12 +166,12 @@ static void notice_change(struct blk *b, const char *path)
     qcow2_set_notice(b, text);
 }
 
-static enum emu_err open_backing(struct blk *b, unsigned flags, const struct above *above,
+static enum emu_err open_backing(struct blk *b, struct how how, const struct above *above,
                                  struct error *err)
 {
     const char *name = qcow2_backing_name(b);
     struct blk *backing;
-    if (flags & IMAGE_NO_BACKING)
+    if (how.flags & IMAGE_NO_BACKING)
         return error_set(
             err, EMU_ARG,
             "%.200s: the image has the backing file \"%.200s\", and backing files are denied",
@@ -169,8 +183,9 @@ static enum emu_err open_backing(struct blk *b, unsigned flags, const struct abo
     char *path = image_resolve(b->name, name);
     if (!path)
         return error_set(err, EMU_NOMEM, "%s: out of memory", b->name);
-    enum emu_err rc =
-        open_chain(path, qcow2_backing_format(b), flags | IMAGE_READ_ONLY, above, &backing, err);
+    show_backing(how.show, b, path);
+    how.flags |= IMAGE_READ_ONLY;
+    enum emu_err rc = open_chain(path, qcow2_backing_format(b), how, above, &backing, err);
     if (rc == EMU_OK) {
         notice_change(b, path);
         qcow2_attach(b, backing);
@@ -218,9 +233,10 @@ static enum emu_err check_loop(const char *path, const struct above *above, stru
     return EMU_OK;
 }
 
-static enum emu_err open_chain(const char *path, const char *format, unsigned flags,
+static enum emu_err open_chain(const char *path, const char *format, struct how how,
                                const struct above *above, struct blk **out, struct error *err)
 {
+    unsigned flags = how.flags;
     struct above me;
     bool probed = !format;
     struct blk *b = NULL;
@@ -230,7 +246,7 @@ static enum emu_err open_chain(const char *path, const char *format, unsigned fl
     if (rc == EMU_OK)
         rc = open_one(path, format, flags, probed, &b, err);
     if (rc == EMU_OK && b && qcow2_is(b) && qcow2_backing_name(b) && !(flags & IMAGE_TOP_ONLY))
-        rc = open_backing(b, flags, &me, err);
+        rc = open_backing(b, how, &me, err);
     if (rc != EMU_OK) {
         blk_close(b, NULL);
         return rc;
@@ -242,7 +258,13 @@ static enum emu_err open_chain(const char *path, const char *format, unsigned fl
 enum emu_err image_open(const char *path, const char *format, unsigned flags, struct blk **out,
                         struct error *err)
 {
-    return open_chain(path, format, flags, NULL, out, err);
+    return image_open_shown(path, format, flags, NULL, out, err);
+}
+
+enum emu_err image_open_shown(const char *path, const char *format, unsigned flags,
+                              const struct image_show *show, struct blk **out, struct error *err)
+{
+    return open_chain(path, format, (struct how){flags, show}, NULL, out, err);
 }
 
 enum emu_err raw_create(const char *path, uint64_t size, struct error *err)

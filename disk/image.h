@@ -28,6 +28,16 @@ MUST_CHECK enum emu_err image_open(const char *path, const char *format, unsigne
 /* What the user should know of the opened image (a backing file that changed), or NULL. */
 const char *image_notice(const struct blk *b);
 
+/* The same; the name of every backing file is said before that is opened, and "top: opening its
+ * backing file base" is a line that a user can look at: an image from elsewhere may name any file. */
+struct image_show {
+    void (*say)(void *arg, const char *line);
+    void *arg;
+};
+MUST_CHECK enum emu_err image_open_shown(const char *path, const char *format, unsigned flags,
+                                         const struct image_show *show, struct blk **out,
+                                         struct error *err);
+
 /* The next image of the chain, or NULL. */
 struct blk *image_backing(const struct blk *b);
 

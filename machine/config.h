@@ -14,6 +14,16 @@ enum { FLOPPY_DRIVES = 2, IDE_DRIVES = 4, SERIAL_PORTS = 2 };
 enum { MEDIA_IDE = FLOPPY_DRIVES, MEDIA_DRIVES = FLOPPY_DRIVES + IDE_DRIVES };
 
 /* An IDE drive: 0 and 1 on the first channel, 2 and 3 on the second. */
+/* What a failure of the host does to a disk's command (-drive werror=, rerror=). DEFAULT: ENOSPC for
+ * writes, REPORT for reads. */
+enum drive_on_error {
+    DRIVE_DEFAULT,
+    DRIVE_REPORT, /* the guest sees a disk error */
+    DRIVE_IGNORE, /* the guest sees none; reads give zeros */
+    DRIVE_STOP,   /* the machine is paused, and tries again after `cont` */
+    DRIVE_ENOSPC, /* STOP where the host's disk is full, else REPORT */
+};
+
 struct ide_config {
     bool present;
     bool cdrom;
@@ -23,6 +33,8 @@ struct ide_config {
     bool snapshot;      /* this drive's writes go to memory */
     bool write_through; /* the drive's write cache is off */
     bool real;          /* timing of a real drive */
+    bool no_backing;    /* an image with a backing file is refused */
+    enum drive_on_error werror, rerror;
 };
 
 /* Network cards. */

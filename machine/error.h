@@ -12,6 +12,7 @@
 enum emu_err {
     EMU_OK = 0,
     EMU_IO,          /* the host refused: open, read, write, permission */
+    EMU_NOSPC,       /* the host's disk is full */
     EMU_NOMEM,       /* out of host memory */
     EMU_FORMAT,      /* a file is not what it should be */
     EMU_ARG,         /* a wrong option, word or configuration */

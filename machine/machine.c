@@ -408,6 +408,12 @@ static bool board_requests(struct machine *m, enum machine_stop *stop)
         *stop = MACHINE_POWEROFF;
         return true;
     }
+    if (pc->stop_requested) {
+        pc->stop_requested = false;
+        m->running = false;
+        *stop = MACHINE_STOPPED;
+        return true;
+    }
     if (!pc->reset_requested)
         return false;
     pc->reset_requested = false;

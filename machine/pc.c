@@ -420,13 +420,40 @@ static struct ata_drive_wiring ide_drive(struct pc *pc, unsigned drive)
     return w;
 }
 
+/* -drive werror=, rerror=. A drive that waits is said once for each pause. */
+static enum ata_on_error ide_failed(void *arg, const struct ata *a, unsigned drive, bool write,
+                                    enum emu_err code, const struct error *err)
+{
+    struct pc *pc = arg;
+    const struct machine *m = pc->m;
+    unsigned index = ATA_DRIVES * (unsigned)(a - pc->ide) + drive;
+    const struct ide_config *c = &m->cfg.ide[index];
+    enum drive_on_error how = write ? c->werror : c->rerror;
+    char line[sizeof(err->text) + 200];
+    if (how == DRIVE_DEFAULT)
+        how = write ? DRIVE_ENOSPC : DRIVE_REPORT;
+    if (how == DRIVE_ENOSPC)
+        how = code == EMU_NOSPC ? DRIVE_STOP : DRIVE_REPORT;
+    if (how != DRIVE_STOP)
+        return how == DRIVE_IGNORE ? ATA_IGNORE : ATA_REPORT;
+    snprintf(line, sizeof(line),
+             "%s: %s; the machine is paused and nothing is lost: %s, then type cont in the monitor",
+             pc_ide_name(m, index), err->text,
+             code == EMU_NOSPC ? "make room on the host's disk" : "mend the cause");
+    if (!pc->stop_requested && m->host.log_line)
+        m->host.log_line(m->host.arg, line);
+    pc->stop_requested = true;
+    return ATA_RETRY;
+}
+
 static void make_ide(struct pc *pc)
 {
     static const unsigned irq[2] = {IRQ_IDE0, IRQ_IDE1};
     static const char *const id[2] = {"ide0", "ide1"};
     bool pci = pc->m->cfg.board == BOARD_PC;
     for (unsigned i = 0; i < 2; i++) {
-        struct ata_wiring w = {.clk = &pc->clk, .log = &pc->log};
+        struct ata_wiring w = {
+            .clk = &pc->clk, .log = &pc->log, .on_error = ide_failed, .on_error_arg = pc};
         w.irq = pci ? (struct irq_line){piix_ide_set_irq, &pc->ide_bridge, i} : irq_line(pc, irq[i]);
         if (pci)
             w.dma = piix_ide_dma(&pc->ide_bridge, i);
@@ -843,11 +870,12 @@ void pc_power_button(struct pc *pc)
 
 /* --- media --- */
 
-/* The user is told what image_open() noticed. */
-static enum emu_err open_image(const struct machine *m, const char *path, const char *format, bool readonly,
+/* The user is told what backing files are opened, and what image_open() noticed. */
+static enum emu_err open_image(const struct machine *m, const char *path, const char *format, unsigned flags,
                                struct blk **image, struct error *err)
 {
-    enum emu_err e = image_open(path, format, readonly ? IMAGE_READ_ONLY : 0, image, err);
+    struct image_show show = {m->host.log_line, m->host.arg};
+    enum emu_err e = image_open_shown(path, format, flags, show.say ? &show : NULL, image, err);
     if (!e && image_notice(*image) && m->host.log_line)
         m->host.log_line(m->host.arg, image_notice(*image));
     return e;
@@ -858,7 +886,7 @@ enum emu_err pc_open_floppy(const struct machine *m, const char *path, const cha
 {
     struct blk *image;
     bool snapshot = m->cfg.snapshot;
-    enum emu_err e = open_image(m, path, format, *readonly || snapshot, &image, err);
+    enum emu_err e = open_image(m, path, format, *readonly || snapshot ? IMAGE_READ_ONLY : 0, &image, err);
     if (e)
         return e;
     if (!floppy_format_of(image->size)) {
@@ -892,7 +920,8 @@ enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *pa
     bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
     unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
     *readonly |= c->cdrom;
-    enum emu_err e = open_image(m, path, format, *readonly || snapshot, &image, err);
+    unsigned flags = (*readonly || snapshot ? IMAGE_READ_ONLY : 0) | (c->no_backing ? IMAGE_NO_BACKING : 0);
+    enum emu_err e = open_image(m, path, format, flags, &image, err);
     if (e)
         return e;
     if (image->size < least)

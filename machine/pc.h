@@ -111,6 +111,7 @@ struct pc {
     struct pci_io_map io_windows;
     struct pci_io_window pm_window, smb_window, ide_window[2], ide_control_window[2], ide_master_window;
     bool reset_requested, poweroff_requested;
+    bool stop_requested; /* a disk waits for the user (-drive werror=stop) */
     uint64_t bulk_moved; /* bytes of bulk DMA since the front end had its turn */
     bool cpu_ready; /* cpu_init() was done: there is something to close */
 };

@@ -447,6 +447,7 @@ static void catch_signals(void)
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &leave, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* too long a file is an error of a write, like a full disk */
 }
 
 int main(int argc, char **argv)

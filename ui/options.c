@@ -337,10 +337,11 @@ struct drive_words {
 static enum emu_err drive_word(struct drive_words *d, const char *key, const char *value, struct error *err)
 {
     static const char *const keys[] = {"file", "format", "if", "index", "media", "snapshot", "readonly",
-                                       "read-only", "cache", "timing", "id", NULL};
+                                       "read-only", "cache", "timing", "id", "werror", "rerror", "backing", NULL};
     static const char *const formats[] = {"raw", "qcow2", NULL}, *const interfaces[] = {"ide", "floppy", NULL};
     static const char *const media[] = {"disk", "cdrom", NULL}, *const timings[] = {"fast", "real", NULL};
     static const char *const caches[] = {"writeback", "none", "unsafe", "writethrough", "directsync", NULL};
+    static const char *const errors[] = {"report", "ignore", "stop", "enospc", NULL}, *const backings[] = {"allow", "deny", NULL};
     char *end;
     int i = choose("-drive", key, keys, err);
     switch (i) {
@@ -357,6 +358,13 @@ static enum emu_err drive_word(struct drive_words *d, const char *key, const cha
     case 7: return on_off("-drive readonly=", value, &d->c.readonly, err);
     case 8: d->c.write_through = (i = choose("-drive cache=", value, caches, err)) >= 3; break;
     case 9: d->c.real = (i = choose("-drive timing=", value, timings, err)) == 1; break;
+    case 11: d->c.werror = DRIVE_REPORT + (enum drive_on_error)(i = choose("-drive werror=", value, errors, err)); break;
+    case 12:
+        d->c.rerror = DRIVE_REPORT + (enum drive_on_error)(i = choose("-drive rerror=", value, errors, err));
+        return d->c.rerror == DRIVE_ENOSPC ? error_set(err, EMU_ARG, "-drive rerror=enospc: a full disk does not hinder reading; use report, ignore or stop")
+               : i < 0                     ? EMU_ARG
+                                           : EMU_OK;
+    case 13: d->c.no_backing = (i = choose("-drive backing=", value, backings, err)) == 1; break;
     default: break; /* id: nothing refers to it */
     }
     return i < 0 ? EMU_ARG : EMU_OK;
@@ -462,7 +470,7 @@ static const struct option {
     {"hdc", opt_hdc, "FILE", "first drive of the second channel"},
     {"hdd", opt_hdd, "FILE", "second drive of the second channel"},
     {"cdrom", opt_cdrom, "FILE", "CD image (ISO) in the drive of -hdc"},
-    {"drive", opt_drive, "file=F,if=ide,...", "index= media=disk|cdrom snapshot= readonly= cache= timing=fast|real"},
+    {"drive", opt_drive, "file=F,if=ide,...", "index= media=disk|cdrom snapshot= readonly= cache= timing=fast|real werror= rerror= backing=deny"},
     {"snapshot", opt_snapshot, NULL, "writes stay in memory, images are not changed"},
     {"boot", opt_boot, "[order=]acdn[,menu=on]", "boot order; the firmware's boot menu"},
     {"kernel", opt_kernel, "FILE", "Linux kernel (bzImage) to boot"},

@@ -18,9 +18,24 @@ struct board {
     struct pci_io_map map;
     struct pci_io_window window[2], control[2], master;
     struct test_disk *disk, *disc;
+    enum ata_on_error on_error;
+    unsigned asked; /* failures that the board was told of */
 };
 
 static struct board *board(struct bench *b) { return b->dev; }
+
+static enum ata_on_error on_error(void *arg, const struct ata *a, unsigned drive, bool write,
+                                  enum emu_err code, const struct error *err)
+{
+    struct board *x = arg;
+    assert_ptr_equal(a, &x->ata[0]);
+    assert_int_equal(drive, 0);
+    assert_int_equal(code, EMU_IO);
+    assert_string_not_equal(err->text, "");
+    (void)write;
+    x->asked++;
+    return x->on_error;
+}
 
 static void decode(void *arg, unsigned channel, bool enabled)
 {
@@ -41,6 +56,8 @@ static void make_channels(struct bench *b, struct board *x)
     for (unsigned i = 0; i < 2; i++) {
         struct ata_wiring w = {.clk = &b->clk, .log = &b->log, .irq = {piix_ide_set_irq, &x->ide, i}};
         w.dma = piix_ide_dma(&x->ide, i);
+        w.on_error = on_error;
+        w.on_error_arg = x;
         w.drive[0] = i ? (struct ata_drive_wiring){.kind = ATA_CDROM, .medium = &x->disc->blk}
                        : (struct ata_drive_wiring){.kind = ATA_DISK,
                                                    .medium = &x->disk->blk,
@@ -380,6 +397,86 @@ static void poke(struct bench *b)
     clock_step(b, 100000); /* between two steps */
 }
 
+/* ---- What the board says of a failing host (no datasheet: -drive werror=, rerror=) ---- */
+
+static const uint8_t pattern[512] = {1, 2, 3};
+
+/* WRITE DMA of three sectors from two regions, the second of them bad; the drive stays busy. */
+static void a_dma_write_that_waits_is_done_when_the_host_is_well_again(void **state)
+{
+    struct bench *b = *state;
+    struct board *x = board(b);
+    uint8_t got[512];
+    x->on_error = ATA_RETRY;
+    x->disk->bad = 101;
+    for (unsigned i = 0; i < 3; i++)
+        phys_write_bytes(b->phys, 0x8000 + 512 * i, pattern, 512);
+    descriptor(b, 0, 0x8000, 700, false);
+    descriptor(b, 1, 0x8000 + 700, 3 * 512 - 700, true);
+    start(b, false);
+    issue(b, 0xca, 0, 3, 100, 0xe0);
+    clock_step(b, 200 * MS);
+    assert_true(in8(b, CONTROL) & BSY);
+    assert_true(in8(b, BMISTA) & 1); /* the bus master waits too */
+    assert_true(x->asked > 2);
+    assert_line(b, LINE, false);
+    x->disk->bad = UINT64_MAX;
+    clock_step(b, 20 * MS);
+    assert_int_equal(in8(b, CONTROL) & (BSY | DRQ | ERR), 0);
+    assert_line(b, LINE, true);
+    for (unsigned i = 0; i < 3; i++) {
+        disk_sector(x->disk, 100 + i, got);
+        assert_memory_equal(got, pattern, 512);
+    }
+}
+
+static void a_pio_write_and_a_read_wait_likewise(void **state)
+{
+    struct bench *b = *state;
+    struct board *x = board(b);
+    uint8_t got[512], want[512];
+    x->on_error = ATA_RETRY;
+    x->disk->bad = 7;
+    issue(b, 0x30, 0, 1, 7, 0xe0);
+    wait_ready(b);
+    write_words(b, pattern, 512);
+    clock_step(b, 100 * MS);
+    assert_true(in8(b, CONTROL) & BSY);
+    x->disk->bad = 8;
+    assert_int_equal(wait_ready(b) & (DRQ | ERR), 0);
+    disk_sector(x->disk, 7, got);
+    assert_memory_equal(got, pattern, 512);
+    issue(b, 0x20, 0, 2, 7, 0xe0);
+    assert_int_equal(wait_ready(b) & (DRQ | ERR), DRQ);
+    read_words(b, got, 512);
+    assert_memory_equal(got, pattern, 512);
+    clock_step(b, 100 * MS);
+    assert_true(in8(b, CONTROL) & BSY);
+    x->disk->bad = UINT64_MAX;
+    assert_int_equal(wait_ready(b) & (DRQ | ERR), DRQ);
+    read_words(b, got, 512);
+    disk_sector(x->disk, 8, want);
+    assert_memory_equal(got, want, 512);
+}
+
+static void an_ignored_error_is_none_and_reads_zeros(void **state)
+{
+    struct bench *b = *state;
+    struct board *x = board(b);
+    uint8_t got[512], zeros[512] = {0};
+    x->on_error = ATA_IGNORE;
+    x->disk->bad = 7;
+    issue(b, 0x20, 0, 1, 7, 0xe0);
+    assert_int_equal(wait_ready(b) & (DRQ | ERR), DRQ);
+    read_words(b, got, 512);
+    assert_memory_equal(got, zeros, 512);
+    issue(b, 0x30, 0, 1, 7, 0xe0);
+    wait_ready(b);
+    write_words(b, pattern, 512);
+    assert_int_equal(wait_ready(b) & (DRQ | ERR), 0);
+    assert_int_equal(x->asked, 2);
+}
+
 DEVICE_TESTS(piix_ide, setup, &((struct board *)b->dev)->ide.dev, poke);
 DEVICE_TESTS(ata_by_dma, setup, &((struct board *)b->dev)->ata[0].dev, poke);
 
@@ -402,6 +499,9 @@ int main(void)
         T(identify_offers_dma_and_tells_the_mode),
         T(trim_reaches_the_image),
         T(identify_offers_trim),
+        T(a_dma_write_that_waits_is_done_when_the_host_is_well_again),
+        T(a_pio_write_and_a_read_wait_likewise),
+        T(an_ignored_error_is_none_and_reads_zeros),
         DEVICE_TESTS_OF(piix_ide),
         DEVICE_TESTS_OF(ata_by_dma),
     };
