@@ -441,10 +441,10 @@ static void link_close(struct netdev *nd)
 
 static enum emu_err switch_open(struct netdev *nd, struct net_words *w, struct error *err)
 {
-    struct link *l;
+    struct link *l = NULL;
     enum emu_err e = new_link(nd, w, &l, err);
     const char *path = net_word(w, "path"), *tcp = net_word(w, "tcp");
-    if (e)
+    if (e || !l)
         return e;
     if (!path == !tcp)
         return error_set(err, EMU_ARG, "-netdev %s: it needs path=FILE or tcp=HOST:PORT, a --port of retrace-switch", l->text);

@@ -1,12 +1,17 @@
 # The ISA NE2000 driven through its registers by 8086 code of our own, from the reset vector: finds the card by
-# its PROM, asks for the gateway's address (ARP), then for an address of its own (DHCP: UDP both ways).
+# its PROM, asks for the gateway's address (ARP), then for an address of its own (DHCP: UDP both ways). The same
+# program again under FreeDOS.
 . "$(dirname "$0")/lib.sh"
 tool nasm
 "$retrace" -netdev help | grep -q '^user' || { echo "no user-mode network in this build" >&2; exit 77; }
 
 cat >packet.asm <<'ASM'
     cpu 8086
+%ifdef COM ; a program of DOS
+    org 0x100
+%else
     org 0
+%endif
 BASE equ 0x300
 DATA equ BASE + 0x10
 FIRST equ 0x46 ; pages of the ring
@@ -22,11 +27,13 @@ BUFFER equ 0x8000
 start:
     cli
     cld
+%ifndef COM
     xor ax, ax
     mov ss, ax
     mov sp, 0x7c00
     mov ds, ax
     mov es, ax
+%endif
     mov dx, BASE + 0x1f ; reset
     in al, dx
     out dx, al
@@ -74,6 +81,10 @@ start:
     mov si, udp_ok
     call say
 halt:
+%ifdef COM
+    mov ax, 0x4c00
+    int 0x21
+%endif
     hlt
     jmp halt
 fail:
@@ -195,9 +206,11 @@ no_card db "no card", 10, 0
 found db "CARD FOUND", 10, 0
 arp_ok db "ARP OK", 10, 0
 udp_ok db "UDP OK", 10, 0
+%ifndef COM
     times 0xfff0 - ($ - $$) db 0xff
     jmp 0xf000:start
     times 0x10000 - ($ - $$) db 0xff
+%endif
 ASM
 nasm -f bin -o packet.bin packet.asm || die "nasm"
 run 'wait-debug "CARD FOUND" 1
@@ -210,6 +223,25 @@ run 'wait-debug "CARD FOUND" 1
 wait 2
 info network' -M isapc -cpu 8086 -m 640K -bios ./packet.bin -device ne2k_isa
 grep -q 'link=off' out.txt || die "a card without a back end has a link"
+# Under DOS, on both boards.
+if [ -e "$CORPUS/images/freedos/fd144.img" ] && command -v mcopy >/dev/null; then
+    nasm -DCOM -f bin -o packet.com packet.asm || die "nasm"
+    cp "$CORPUS/images/freedos/fd144.img" dos.img
+    chmod u+w dos.img
+    mcopy -i dos.img packet.com ::PACKET.COM
+    for board in isapc pc; do
+        run 'wait-screen "A:\>" 60
+type "packet\n"
+wait-debug "CARD FOUND" 20
+wait-debug "ARP OK" 5
+wait-debug "UDP OK" 5
+wait 1
+type "ver\n"
+wait-screen "FreeCom" 20' -M $board -fda dos.img -device ne2k_isa,netdev=n0 -netdev user,id=n0
+    done
+else
+    echo "no FreeDOS image or no mcopy: not tried under DOS" >&2
+fi
 # The same over a socket to QEMU, whose user-mode network answers: both speak one format.
 command -v qemu-system-i386 >/dev/null || exit 0
 qemu-system-i386 -M none -display none -monitor none -serial none -netdev user,id=u -netdev hubport,id=h0,hubid=0,netdev=u \
