@@ -13,7 +13,7 @@
 #include "cpu/fast/core.h"
 
 #ifdef RETRACE_FEW
-/* Coverage: two registers have handlers of their own, the others (NULL in tables) take the general ones. */
+/* configure --few: two registers have handlers of their own, the others (NULL in tables) take the general ones. */
 #define EACH_D(X, ...) X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__)
 #define EACH_S(X, ...) X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__)
 #define EACH_BASE(X, ...) EACH_S(X, __VA_ARGS__)
