@@ -58,6 +58,9 @@ SLOW_BUILD := $(strip $(filter yes,$(STRESS)) $(SANITIZE))
 GUEST_TESTS ?= $(if $(SLOW_BUILD),tour bootbasic freedos-fd144-pentium2)
 export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 
+# Host arithmetic that must be IEEE 754's: no product and sum in one rounding (aarch64, s390x).
+$(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
+
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 

@@ -12,6 +12,14 @@
 
 #include "cpu/fast/core.h"
 
+#ifdef RETRACE_FEW
+/* configure --few: two registers have handlers of their own, the others (NULL in tables) take the general ones. */
+#define EACH_D(X, ...) X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__)
+#define EACH_S(X, ...) X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__)
+#define EACH_BASE(X, ...) EACH_S(X, __VA_ARGS__)
+#define EACH_INDEX(X, ...) X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__)
+#define EACH_BYTE(X, ...) X(AL, __VA_ARGS__) X(CL, __VA_ARGS__)
+#else
 #define EACH_D(X, ...) \
     X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__) X(EDX, __VA_ARGS__) X(EBX, __VA_ARGS__) \
     X(ESP, __VA_ARGS__) X(EBP, __VA_ARGS__) X(ESI, __VA_ARGS__) X(EDI, __VA_ARGS__)
@@ -26,6 +34,7 @@
 #define EACH_BYTE(X, ...) \
     X(AL, __VA_ARGS__) X(CL, __VA_ARGS__) X(DL, __VA_ARGS__) X(BL, __VA_ARGS__) \
     X(AH, __VA_ARGS__) X(CH, __VA_ARGS__) X(DH, __VA_ARGS__) X(BH, __VA_ARGS__)
+#endif
 
 /* Values */
 #define V_EAX reg32(c, GPR_OFFSET(REG_EAX))

@@ -1,8 +1,8 @@
 /*
  * SSE and SSE2 in the fast tier: arithmetic, comparison and conversion of singles and doubles, by the host's.
  *
- * The host computes in IEEE 754's formats, rounding to nearest (xmm.h: FLT_EVAL_METHOD 0, no contraction across
- * statements). Its result is the only one possible where operands are normal or zero and the result is zero by the
+ * The host computes in IEEE 754's formats, rounding to nearest (xmm.h: FLT_EVAL_METHOD 0, Makefile: no
+ * contraction). Its result is the only one possible where operands are normal or zero and the result is zero by the
  * operands or well inside the normal range; then PE is the only flag that may be due. It is sticky: once it is set
  * there is nothing to find out. Before that, sums are checked by their exact error, products by their low
  * bits, conversions by converting back. All else (other rounding, PE unmasked, NaNs, denormals, infinities, results
