@@ -71,7 +71,7 @@ $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $(UI_OBJ) $(BUILD)/libretrace.a $(UI_LIBS) $(LIBS)
 
 $(BUILD)/retrace-img: $(IMG_OBJ) $(BUILD)/libretrace.a
-	$(CC) $(LDFLAGS) -o $@ $(IMG_OBJ) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(IMG_OBJ) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS) -pthread
 
 $(BUILD)/retrace-switch: $(SWITCH_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -129,7 +129,7 @@ IMG_VERBS := $(filter-out %/main.o,$(IMG_OBJ))
 images: $(BUILD)/tests/img/test_img_matrix
 	IMAGES=$(if $(filter file,$(origin N)),200,$(N)) $<
 $(BUILD)/tests/img/test_img_crash: $(IMG_VERBS)
-$(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS)
+$(BUILD)/tests/img/test_img_crash: private LIBS := $(IMG_VERBS) $(BUILD)/libretrace.a $(IMG_LIBS) $(LIBS) -pthread
 $(BUILD)/tests/silicon/test_silicon: $(SILICON_OBJ) | $(BUILD)/silicon-helper
 $(BUILD)/tests/silicon/test_silicon: private LIBS := $(SILICON_OBJ) $(BUILD)/libretrace.a $(LIBS)
 $(BUILD)/tests/silicon/test_silicon: private CPPFLAGS += $(SILICON_FLAGS)

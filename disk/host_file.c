@@ -94,7 +94,7 @@ enum emu_err host_file_open(struct host_file *f, const char *path, unsigned flag
 {
     bool write = flags & (HOST_FILE_WRITE | HOST_FILE_CREATE);
     int mode = (write ? O_RDWR : O_RDONLY) | (flags & HOST_FILE_CREATE ? O_CREAT : 0);
-    *f = (struct host_file){-1, !write, path};
+    *f = (struct host_file){-1, !write, flags & HOST_FILE_UNSAFE, path};
     f->fd = open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
     if (f->fd < 0)
         return open_failed(path, write, errno, err);
@@ -175,7 +175,7 @@ enum emu_err host_file_write(const struct host_file *f, uint64_t offset, const v
 
 enum emu_err host_file_sync(const struct host_file *f, struct error *err)
 {
-    while (fdatasync(f->fd) != 0) {
+    while (!f->unsafe && fdatasync(f->fd) != 0) {
         if (errno == EINVAL || errno == EROFS)
             return EMU_OK; /* a special file that has nothing to flush */
         if (errno != EINTR)

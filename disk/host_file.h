@@ -14,11 +14,12 @@ enum {
     HOST_FILE_CREATE = 2,   /* made where missing, emptied after its lock was got */
     HOST_FILE_UNLOCKED = 4, /* takes no lock: looks at an image that another program may change */
     HOST_FILE_OWN = 8,      /* this process may have it open already */
+    HOST_FILE_UNSAFE = 16,  /* host_file_sync() does nothing */
 };
 
 struct host_file {
     int fd;
-    bool read_only;
+    bool read_only, unsafe;
     const char *name; /* for sentences; lives as long as the file is open */
 };
 

@@ -16,6 +16,7 @@ enum {
     IMAGE_TOP_ONLY = 8,        /* backing files are not opened; what they hold reads as zeros */
     IMAGE_FOR_CHECK = 16,      /* also opens an image that is marked dirty or corrupt, as it is */
     IMAGE_FORCE_TEMPLATE = 32, /* may write to an image that has linked clones */
+    IMAGE_UNSAFE = 64,         /* flushes nothing: for images that are made anew after a crash */
 };
 
 /* "raw" or "qcow2", from an image's first bytes. */

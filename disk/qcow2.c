@@ -499,7 +499,8 @@ enum emu_err qcow2_open(const char *path, unsigned flags, struct blk **out, stru
     q->blk = (struct blk){&qcow2_ops, q->path, 0, read_only};
     enum emu_err rc = host_file_open(&q->file, q->path,
                                      (read_only ? 0u : HOST_FILE_WRITE) |
-                                         (flags & IMAGE_UNLOCKED ? HOST_FILE_UNLOCKED : 0u),
+                                         (flags & IMAGE_UNLOCKED ? HOST_FILE_UNLOCKED : 0u) |
+                                         (flags & IMAGE_UNSAFE ? HOST_FILE_UNSAFE : 0u),
                                      err);
     if (rc != EMU_OK) {
         free(q);
@@ -595,15 +596,20 @@ bool qcow2_backing_mark(const struct blk *b, struct host_file_mark *mark)
     return true;
 }
 
-enum emu_err qcow2_record_backing(struct blk *b, const struct host_file_mark *mark,
-                                  struct error *err)
+enum emu_err qcow2_put_mark(struct qcow2 *q, const struct host_file_mark *mark, struct error *err)
 {
-    struct qcow2 *q = qcow2_of(b);
     uint8_t data[24];
     put_be64(data, mark->size);
     put_be64(data + 8, mark->mtime_ns);
     put_be64(data + 16, name_hash(q->backing_name));
-    enum emu_err rc = qcow2_extension_set(q, QCOW2_EXT_MARK, data, sizeof(data), err);
+    return qcow2_extension_set(q, QCOW2_EXT_MARK, data, sizeof(data), err);
+}
+
+enum emu_err qcow2_record_backing(struct blk *b, const struct host_file_mark *mark,
+                                  struct error *err)
+{
+    struct qcow2 *q = qcow2_of(b);
+    enum emu_err rc = qcow2_put_mark(q, mark, err);
     return rc == EMU_OK ? rewrite_header(q, err) : rc;
 }
 

@@ -30,6 +30,7 @@ struct qcow2_create {
     enum qcow2_compression compression;
     enum qcow2_preallocation preallocation;
     const char *backing, *backing_format; /* NULL: none; not opened here */
+    const struct host_file_mark *mark;    /* what the backing file looks like now; NULL: unknown */
 };
 
 extern const struct qcow2_create qcow2_create_default; /* as qemu-img: 3, 64 KiB, 16 bits, zlib */
@@ -69,6 +70,12 @@ const char *qcow2_notice(const struct blk *b);
 /* One cluster or the rest of the image, from a cluster's boundary, compressed if that helps. */
 MUST_CHECK enum emu_err qcow2_write_compressed(struct blk *b, uint64_t offset, const void *from,
                                                size_t len, struct error *err);
+/* The same in two steps. The first changes nothing, and several threads may do it at once: `to` has
+ * room for a cluster; the length, or 0 where compression does not help. */
+size_t qcow2_compress(const struct blk *b, const void *from, size_t len, void *to);
+MUST_CHECK enum emu_err qcow2_write_packed(struct blk *b, uint64_t offset, const void *from,
+                                           size_t len, const void *packed, size_t packed_len,
+                                           struct error *err);
 /* Forgets the present data, so that the backing file shows through. Snapshots keep theirs. */
 MUST_CHECK enum emu_err qcow2_make_empty(struct blk *b, struct error *err);
 

@@ -185,19 +185,40 @@ static enum emu_err store(struct qcow2 *q, uint64_t offset, const uint8_t *packe
     return rc;
 }
 
+size_t qcow2_compress(const struct blk *b, const void *from, size_t len, void *to)
+{
+    const struct qcow2 *q = qcow2_of(b);
+    if (len == q->cluster_size)
+        return pack(q, from, to);
+    uint8_t *padded = calloc(1, q->cluster_size);
+    if (!padded)
+        return 0;
+    memcpy(padded, from, len);
+    size_t n = pack(q, padded, to);
+    free(padded);
+    return n;
+}
+
+enum emu_err qcow2_write_packed(struct blk *b, uint64_t offset, const void *from, size_t len,
+                                const void *packed, size_t packed_len, struct error *err)
+{
+    struct qcow2 *q = qcow2_of(b);
+    if (in_cluster(q, offset) || len > q->cluster_size || len > b->size - offset || b->read_only ||
+        packed_len >= q->cluster_size)
+        return error_set(err, EMU_ARG, "%s: only single clusters can be compressed", b->name);
+    return packed_len == 0 ? qcow2_guest_write(q, offset, from, len, err)
+                           : store(q, offset, packed, packed_len, err);
+}
+
 enum emu_err qcow2_write_compressed(struct blk *b, uint64_t offset, const void *from, size_t len,
                                     struct error *err)
 {
     struct qcow2 *q = qcow2_of(b);
-    if (in_cluster(q, offset) || len > q->cluster_size || len > b->size - offset || b->read_only)
-        return error_set(err, EMU_ARG, "%s: only single clusters can be compressed", b->name);
-    uint8_t *buf = calloc(2, q->cluster_size);
+    uint8_t *buf = malloc(q->cluster_size);
     if (!buf)
         return qcow2_nomem(q, err);
-    memcpy(buf, from, len);
-    size_t n = pack(q, buf, buf + q->cluster_size);
-    enum emu_err rc = n == 0 ? qcow2_guest_write(q, offset, from, len, err)
-                             : store(q, offset, buf + q->cluster_size, n, err);
+    size_t n = len <= q->cluster_size ? qcow2_compress(b, from, len, buf) : 0;
+    enum emu_err rc = qcow2_write_packed(b, offset, from, len, buf, n, err);
     free(buf);
     return rc;
 }

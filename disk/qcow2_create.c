@@ -121,6 +121,8 @@ static enum emu_err write_new_file(struct qcow2 *q, const struct qcow2_create *h
     q->h.size = how->size;
     uint32_t l1_clusters = (uint32_t)clusters_for(q, q->h.l1_size * 8ull);
     enum emu_err rc = add_feature_names(q, err);
+    if (rc == EMU_OK && how->backing && how->mark)
+        rc = qcow2_put_mark(q, how->mark, err);
     if (rc == EMU_OK)
         rc = write_first(q, l1_clusters, err);
     if (!q->h.l1_size)

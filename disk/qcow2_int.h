@@ -168,6 +168,9 @@ enum emu_err qcow2_nomem(const struct qcow2 *q, struct error *err);
 MUST_CHECK enum emu_err qcow2_header_read(struct qcow2 *q, unsigned flags, struct error *err);
 /* The whole header cluster: fields, extensions and backing name. */
 MUST_CHECK enum emu_err qcow2_header_write(struct qcow2 *q, struct error *err);
+/* Puts the record of the backing file among the extensions. */
+MUST_CHECK enum emu_err qcow2_put_mark(struct qcow2 *q, const struct host_file_mark *mark,
+                                       struct error *err);
 /* The fixed fields from byte `from` to `to`, in one write: they change together. */
 MUST_CHECK enum emu_err qcow2_header_update(struct qcow2 *q, uint32_t from, uint32_t to,
                                             struct error *err);

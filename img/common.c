@@ -234,7 +234,6 @@ static enum emu_err fill_raw(const char *path, const struct qcow2_create *how, s
 enum emu_err img_new_file(const struct img_new *n, const char *path, struct error *err)
 {
     struct qcow2_create how = n->how;
-    struct blk *b;
     how.backing = n->backing;
     how.backing_format = n->backing_format;
     if (strcmp(n->format, "raw") == 0) {
@@ -244,15 +243,12 @@ enum emu_err img_new_file(const struct img_new *n, const char *path, struct erro
     if (strcmp(n->format, "qcow2") != 0)
         return error_set(err, EMU_UNSUPPORTED,
                          "%s: Unknown file format '%s'; there are raw and qcow2", path, n->format);
-    enum emu_err rc = qcow2_create(path, &how, err);
-    if (rc != EMU_OK || !n->backing)
-        return rc;
-    rc = image_open(path, "qcow2", IMAGE_TOP_ONLY, &b, err);
-    if (rc != EMU_OK)
-        return rc;
-    rc = img_record(b, err);
-    enum emu_err closed = blk_close(b, rc == EMU_OK ? err : NULL);
-    return rc == EMU_OK ? closed : rc;
+    struct host_file_mark mark;
+    char *full = n->backing ? image_resolve(path, n->backing) : NULL;
+    if (full && host_file_mark(full, &mark, NULL) == EMU_OK)
+        how.mark = &mark;
+    free(full);
+    return qcow2_create(path, &how, err);
 }
 
 /* --- images --- */

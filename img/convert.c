@@ -1,15 +1,19 @@
 /*
  * convert and dd. What the source knows to be zero, or does not have, is neither read nor written;
- * the rest is read in pieces of BUFFER bytes and searched for zeros.
+ * the rest is read in pieces of BUFFER bytes and searched for zeros. Only compression is done by
+ * several threads: all that touches an image is done by one.
  */
 #include "img/img.h"
 
 #include <getopt.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER = 4 << 20 };
+enum { BUFFER = 4 << 20, MAX_CLUSTERS = BUFFER / 512, MAX_THREADS = 16 };
+#define ZERO_CLUSTER SIZE_MAX
 
 struct convert {
     struct blk *source[64];
@@ -20,6 +24,9 @@ struct convert {
     bool compress, target_is_zero;
     struct progress progress;
     uint8_t *buffer, *below;
+    unsigned threads;   /* that compress */
+    uint8_t *packed;    /* compressed clusters, each where it was in the piece */
+    size_t *packed_len; /* 0: as it is; ZERO_CLUSTER */
 };
 
 /* --- writing --- */
@@ -38,16 +45,56 @@ static enum emu_err write_zeros(struct convert *c, uint64_t offset, uint64_t len
     return c->target_is_zero ? EMU_OK : blk_zero(c->target, offset, len, err);
 }
 
+/* A piece that several threads compress: each takes the next cluster. */
+struct packing {
+    const struct convert *c;
+    const uint8_t *p;
+    size_t len, cluster;
+    atomic_size_t next;
+};
+
+static size_t cluster_len(size_t len, size_t cluster, size_t i)
+{
+    return len - i * cluster < cluster ? len - i * cluster : cluster;
+}
+
+static void *pack_clusters(void *arg)
+{
+    struct packing *k = arg;
+    for (size_t i; (i = atomic_fetch_add(&k->next, 1)) * k->cluster < k->len;) {
+        size_t at = i * k->cluster, n = cluster_len(k->len, k->cluster, i);
+        k->c->packed_len[i] = img_is_zero(k->p + at, n)
+                                  ? ZERO_CLUSTER
+                                  : qcow2_compress(k->c->target, k->p + at, n, k->c->packed + at);
+    }
+    return NULL;
+}
+
+static void pack_all(const struct convert *c, const uint8_t *p, size_t len, size_t cluster)
+{
+    pthread_t thread[MAX_THREADS];
+    struct packing k = {c, p, len, cluster, 0};
+    unsigned n = 0;
+    while (n + 1 < c->threads && pthread_create(&thread[n], NULL, pack_clusters, &k) == 0)
+        n++;
+    pack_clusters(&k);
+    while (n > 0)
+        pthread_join(thread[--n], NULL);
+}
+
 static enum emu_err write_clusters(struct convert *c, uint64_t offset, const uint8_t *p, size_t len,
                                    struct error *err)
 {
     struct qcow2_info info;
     enum emu_err rc = EMU_OK;
     qcow2_info(c->target, &info);
-    for (size_t n; len > 0 && rc == EMU_OK; p += n, offset += n, len -= n) {
-        n = len < info.cluster_size ? len : info.cluster_size;
-        rc = img_is_zero(p, n) ? write_zeros(c, offset, n, err)
-                               : qcow2_write_compressed(c->target, offset, p, n, err);
+    pack_all(c, p, len, info.cluster_size);
+    for (size_t i = 0, at = 0, n; at < len && rc == EMU_OK; i++, at += n) {
+        n = cluster_len(len, info.cluster_size, i);
+        rc = c->packed_len[i] == ZERO_CLUSTER
+                 ? write_zeros(c, offset + at, n, err)
+                 : qcow2_write_packed(c->target, offset + at, p + at, n, c->packed + at,
+                                      c->packed_len[i], err);
     }
     return rc;
 }
@@ -123,7 +170,7 @@ static enum emu_err copy_extent(struct convert *c, struct blk *from, uint64_t at
 static enum emu_err next_extent(struct convert *c, struct blk *from, uint64_t at, uint64_t end,
                                 struct blk_extent *e, struct error *err)
 {
-    enum { WHOLE = 2 << 20 };
+    enum { WHOLE = BUFFER };
     enum emu_err rc = blk_extent(from, at, end - at, e, err);
     if (rc != EMU_OK || !c->compress)
         return rc;
@@ -168,6 +215,13 @@ static enum emu_err buffers(struct convert *c, struct error *err)
 {
     c->buffer = malloc(BUFFER);
     c->below = malloc(BUFFER);
+    if (c->compress) {
+        c->threads = c->threads ? c->threads : 8; /* as qemu-img */
+        c->packed = malloc(BUFFER);
+        c->packed_len = calloc(MAX_CLUSTERS, sizeof(*c->packed_len));
+        if (!c->packed || !c->packed_len)
+            return error_set(err, EMU_NOMEM, "out of memory");
+    }
     return c->buffer && c->below ? EMU_OK : error_set(err, EMU_NOMEM, "out of memory");
 }
 
@@ -188,8 +242,9 @@ struct convert_options {
     struct img_new target;
     const char *format, *snapshot, *target_path;
     uint64_t sparse;
-    unsigned source_flags;
+    unsigned source_flags, threads;
     bool compress, existing, target_is_zero, quiet, progress;
+    bool flush; /* -t: qemu-img's default, unsafe, leaves it to the host when it writes */
 };
 
 static enum emu_err open_sources(struct convert *c, const struct convert_options *o, char **paths,
@@ -223,7 +278,8 @@ static enum emu_err open_target(struct convert *c, struct convert_options *o, st
         rc = img_new_file(&o->target, o->target_path, err);
     }
     if (rc == EMU_OK)
-        rc = image_open(o->target_path, o->target.format, 0, &c->target, err);
+        rc = image_open(o->target_path, o->target.format, o->flush ? 0 : IMAGE_UNSAFE, &c->target,
+                        err);
     if (rc == EMU_OK && c->target->size < c->all)
         rc = error_set(err, EMU_ARG, "%s: the image has %llu bytes, but %llu are to be written",
                        o->target_path, (unsigned long long)c->target->size,
@@ -232,6 +288,7 @@ static enum emu_err open_target(struct convert *c, struct convert_options *o, st
         return rc;
     c->target_is_zero = !o->target.backing && (!o->existing || o->target_is_zero);
     c->compress = o->compress;
+    c->threads = o->threads;
     c->backing = image_backing(c->target);
     set_grain(c, o->sparse);
     return EMU_OK;
@@ -255,6 +312,8 @@ static int convert(struct convert_options *o, char **paths, int n)
         blk_close(c.source[i], NULL);
     free(c.buffer);
     free(c.below);
+    free(c.packed);
+    free(c.packed_len);
     if (rc != EMU_OK || closed != EMU_OK)
         return img_fail(&err);
     progress_end(&c.progress);
@@ -263,6 +322,7 @@ static int convert(struct convert_options *o, char **paths, int n)
 
 static bool convert_option(struct convert_options *o, int c, const char *arg)
 {
+    uint64_t n;
     switch (c) {
     case 'f': o->format = arg; return true;
     case 'O': o->target.format = arg; return true;
@@ -277,9 +337,11 @@ static bool convert_option(struct convert_options *o, int c, const char *arg)
     case 'q': o->quiet = true; return true;
     case 'U': o->source_flags |= IMAGE_UNLOCKED; return true;
     case 'S': return img_size(arg, &o->sparse) && o->sparse % 512 == 0;
-    case 't':
-    case 'T':
+    case 't': o->flush = strcmp(arg, "unsafe") != 0; return true;
     case 'm':
+        return img_size(arg, &n) && n > 0 &&
+               (o->threads = n > MAX_THREADS ? MAX_THREADS : (unsigned)n);
+    case 'T':
     case 'W':
     case 'r':
     case 'C': return true; /* no difference here */

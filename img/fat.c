@@ -120,7 +120,7 @@ static enum emu_err open_copy(struct fat *f, struct error *err)
     const char *dir = getenv("TMPDIR");
     char path[4096];
     snprintf(path, sizeof(path), "%s/retrace-img-XXXXXX", dir && *dir ? dir : "/tmp");
-    f->copy = (struct host_file){mkstemp(path), false, "the temporary copy"};
+    f->copy = (struct host_file){.fd = mkstemp(path), .unsafe = true, .name = "the temporary copy"};
     if (f->copy.fd < 0)
         return error_set(err, EMU_IO, "%s: cannot make a temporary file: %s", path,
                          strerror(errno));
