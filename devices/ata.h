@@ -130,6 +130,12 @@ extern const struct io_ops ata_control_io; /* 1 port: alternate status, device c
 
 void ata_init(struct ata *a, const char *id, struct ata_wiring w);
 
+/* When the drive at work is done; VTIME_NEVER: none is. */
+static inline vtime ata_due(const struct ata *a)
+{
+    return a->st.due;
+}
+
 /* The bus master was started: a drive that waits for it goes on. */
 void ata_dma_started(struct ata *a);
 

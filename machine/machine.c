@@ -397,6 +397,16 @@ uint64_t machine_icount(const struct machine *m) { return m->pc->clk.st.icount; 
 
 bool machine_idle(const struct machine *m) { return m->pc->cpu.st.halted; }
 
+vtime machine_disk_due(const struct machine *m)
+{
+    vtime due = VTIME_NEVER;
+    for (unsigned n = 0; n < IDE_DRIVES / ATA_DRIVES; n++) {
+        vtime at = ata_due(&m->pc->ide[n]);
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
 vtime machine_next_event(const struct machine *m) { return clock_next_due(&m->pc->clk); }
 
 /* What devices asked of the board during the last stretch; true: *stop says why to come back. */

@@ -75,6 +75,8 @@ vtime machine_now(const struct machine *m);
 uint64_t machine_icount(const struct machine *m);
 /* True while the CPU is halted and only a timer or input can go on (the host may sleep). */
 bool machine_idle(const struct machine *m);
+/* When an IDE drive that is at work will be done; VTIME_NEVER: none is. */
+vtime machine_disk_due(const struct machine *m);
 /* Virtual time of the next event; VTIME_NEVER if none. */
 vtime machine_next_event(const struct machine *m);
 

@@ -20,7 +20,7 @@
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000, WAKE_NS = 500000 };
 
 struct frontend {
     struct options opt;
@@ -387,11 +387,24 @@ static void say_break(struct frontend *f)
         gdbstub_stopped(f->gdb, gdb_send, f);
 }
 
+/* How far the machine may go now. A guest that computes may be a little ahead of the wall clock. One that waits for
+ * a disk is let through to the end of the transfer (and a bit, to take the interrupt), as far as the lead allows:
+ * a host's sleep takes longer than most transfers, and a guest makes thousands of them. */
+static vtime slice_end(const struct frontend *f, vtime target)
+{
+    vtime disk = machine_disk_due(f->m), most = target + PACER_LEAD_NS;
+    if (!f->m->running)
+        return target;
+    if (!machine_idle(f->m))
+        return most;
+    return disk < most && disk + WAKE_NS > target ? disk + WAKE_NS : target;
+}
+
 /* One slice of about 10 ms; false: the machine is off for good. */
 static bool run_slice(struct frontend *f)
 {
     vtime target = f->m->running ? pacer_target(&f->pacer, f->m) : machine_now(f->m);
-    vtime until = f->m->running && !machine_idle(f->m) ? target + PACER_LEAD_NS : target;
+    vtime until = slice_end(f, target);
     uint64_t insns = machine_icount(f->m), start = host_now();
     enum machine_stop why = machine_run(f->m, until, pacer_limit(&f->pacer, f->m));
     pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);
@@ -400,7 +413,7 @@ static bool run_slice(struct frontend *f)
     if (why == MACHINE_BREAK)
         say_break(f);
     flush_all(f);
-    if (!f->m->running || machine_now(f->m) >= (machine_idle(f->m) ? target : until))
+    if (!f->m->running || machine_now(f->m) >= slice_end(f, target))
         rest(f, target);
     return true;
 }
