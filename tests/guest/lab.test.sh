@@ -80,9 +80,13 @@ fi
 wait $guest1 || { cat 1.log; die "guest 1"; }
 wait $guest3 || { cat 3.log; die "guest 3"; }
 wait $guest2 || { cat 2.log; die "guest 2"; }
-for i in $(seq 50); do grep -q 'hello from 3' 4.log && break; sleep 0.1; done
-grep -q 'hello from 3' 4.log || { cat 4.log; die "guest 4 heard nothing"; }
-[ -z "$qemu" ] || [ "$(grep -c '100% packet loss' 4.log)" = 2 ] || { cat 4.log; die "QEMU's guest reaches the other VLAN"; }
+if [ -n "$qemu" ]; then
+    for i in $(seq 50); do grep -q 'hello from 3' 4.log && break; sleep 0.1; done
+    grep -q 'hello from 3' 4.log || { cat 4.log; die "guest 4 heard nothing"; }
+    [ "$(grep -c '100% packet loss' 4.log)" = 2 ] || { cat 4.log; die "QEMU's guest reaches the other VLAN"; }
+else
+    wait $guest4 || { cat 4.log; die "guest 4"; }
+fi
 
 # What the switches counted: guests that were there spoke, nothing was dropped.
 "$switch" --ask ctl1 show ports >ports1
