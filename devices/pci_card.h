@@ -2,7 +2,9 @@
  * What an expansion card that is otherwise complete needs to sit in a PCI slot: an identity, windows, and
  * nothing else. Two chips share it: the RTL8029AS (an NE2000 with PCI pins) and the PCnet-PCI.
  *
- * NOT MODELLED: what pci.h says; no expansion ROM unless the board adds one.
+ * An expansion ROM is the board's to add, as the windows are.
+ *
+ * NOT MODELLED: what pci.h says.
  */
 #ifndef DEVICES_PCI_CARD_H
 #define DEVICES_PCI_CARD_H

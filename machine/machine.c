@@ -7,6 +7,7 @@
 
 #include "disk/image.h"
 #include "machine/pc.h"
+#include "machine/record.h"
 
 /* --- construction --- */
 
@@ -170,11 +171,26 @@ static void apply_eject(struct machine *m, const struct input_event *ev)
         ata_request_eject(&m->pc->ide[ide / ATA_DRIVES], ide % ATA_DRIVES);
 }
 
+void machine_settle(struct machine *m)
+{
+    struct pc *pc = m->pc;
+    clock_run_due(&pc->clk);
+    if (pc->reset_requested && !pc->poweroff_requested && !m->no_reboot) {
+        pc->reset_requested = false;
+        pc_reset(pc, RESET_HARD);
+    }
+}
+
+/* At an instant where nothing else is due: what was is done first. So where slices end, which depends on the host, makes
+ * no difference, and a replay finds the same order. */
 static void apply_input(struct machine *m, struct input_event *ev)
 {
+    machine_settle(m);
     struct pc *pc = m->pc;
     ev->icount = pc->clk.st.icount;
     ev->when = clock_now(&pc->clk);
+    if (m->recorder)
+        recorder_event(m->recorder, ev);
     if (trace_on(&pc->log, TRACE_INPUT))
         trace_line(&pc->log, TRACE_INPUT, "kind %d a=%u b=%u x=%d y=%d z=%d value=%llu", ev->kind,
                    ev->a, ev->b, ev->x, ev->y, ev->z, (unsigned long long)ev->value);
@@ -214,7 +230,7 @@ static void type_due(struct machine *m)
 
 enum emu_err machine_post(struct machine *m, const struct input_event *ev, struct error *err)
 {
-    return input_post(&m->input, ev, err);
+    return m->player ? EMU_OK : input_post(&m->input, ev, err);
 }
 
 /* Input that may be lost when the host has no memory, as a key is when a buffer is full. */
@@ -389,6 +405,44 @@ enum emu_err machine_flush(struct machine *m, struct error *err)
     return first;
 }
 
+/* --- replay --- */
+
+/* Applies what the recording has for this instant; false: it is over. */
+static bool replay_due(struct machine *m)
+{
+    uint64_t icount;
+    vtime when;
+    while (player_next(m->player, &icount, &when)) {
+        uint64_t now_icount = machine_icount(m);
+        vtime now = machine_now(m);
+        if (icount > now_icount || (icount == now_icount && when > now))
+            return true;
+        if (icount < now_icount || when < now) {
+            player_lost(m->player, m);
+            break;
+        }
+        machine_settle(m);
+        struct input_event *ev = player_take(m->player, m);
+        if (ev)
+            apply_input(m, ev);
+    }
+    m->running = false;
+    return false;
+}
+
+/* The run must come back at the next recorded instant: a count or, while the CPU waits, a time. */
+static void limit_to_replay(const struct machine *m, vtime *until, uint64_t *until_icount)
+{
+    uint64_t icount;
+    vtime when;
+    if (!m->player || !player_next(m->player, &icount, &when))
+        return;
+    if (icount > machine_icount(m))
+        *until_icount = icount < *until_icount ? icount : *until_icount;
+    else
+        *until = when < *until ? when : *until;
+}
+
 /* --- running --- */
 
 vtime machine_now(const struct machine *m) { return clock_now(&m->pc->clk); }
@@ -523,6 +577,8 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
         feed_network(m);
         if (!m->running)
             return MACHINE_STOPPED;
+        if (m->player && !replay_due(m))
+            return MACHINE_REPLAYED;
         clock_run_due(&m->pc->clk);
         if (board_requests(m, &stop))
             return stop;
@@ -531,8 +587,10 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
 #ifdef STRESS
         stress_snapshot(m);
 #endif
-        vtime typing = typist_due(&m->typist);
-        if (run_stretch(m, typing < until ? typing : until, until_icount, &stop))
+        vtime typing = typist_due(&m->typist), end = typing < until ? typing : until;
+        uint64_t end_icount = until_icount;
+        limit_to_replay(m, &end, &end_icount);
+        if (run_stretch(m, end, end_icount, &stop))
             return stop;
         if (m->pc->bulk_moved >= PC_BULK_TURN) {
             m->pc->bulk_moved = 0;

@@ -31,11 +31,14 @@ enum machine_stop {
     MACHINE_STOPPED,   /* it is not running (monitor `stop`, -S) */
     MACHINE_POWEROFF,  /* the guest switched itself off */
     MACHINE_REBOOT,    /* the guest rebooted and -no-reboot was given */
+    MACHINE_REPLAYED,  /* the recording is over, or the machine went another way (player_verdict) */
     MACHINE_DEAD_IDLE, /* halted with interrupts off and nothing that could wake it */
 };
 
 struct pc;
 struct net;
+struct recorder;
+struct player;
 
 struct machine {
     struct machine_config cfg;
@@ -45,6 +48,8 @@ struct machine {
     struct blk *ide[IDE_DRIVES];        /* NULL: an empty CD-ROM drive, or none */
     uint8_t floppy_type[FLOPPY_DRIVES]; /* enum floppy_drive_type: fixed when the machine is made */
     struct input_log input;
+    struct recorder *recorder; /* writes every input event down; NULL: none */
+    struct player *player;     /* all input comes from there, whatever is posted is dropped; NULL: none */
     struct buf serial_in[SERIAL_PORTS]; /* from the host, waiting for the UART */
     size_t serial_taken[SERIAL_PORTS];
     struct packet_queue packets[MAX_NICS]; /* from the host, waiting for the card */
@@ -79,6 +84,9 @@ bool machine_idle(const struct machine *m);
 vtime machine_disk_due(const struct machine *m);
 /* Virtual time of the next event; VTIME_NEVER if none. */
 vtime machine_next_event(const struct machine *m);
+
+/* Does what is due at this instant: where input events apply, so that when the host asks makes no difference. */
+void machine_settle(struct machine *m);
 
 /* Posts an input event (see input.h); it is applied when the machine next runs. */
 MUST_CHECK enum emu_err machine_post(struct machine *m, const struct input_event *ev,

@@ -103,6 +103,7 @@ static enum emu_err stopped(struct script *s, enum machine_stop why, struct erro
     switch (why) {
     case MACHINE_POWEROFF: s->powered_off = true; return EMU_OK;
     case MACHINE_BREAK: s->at_break = true; return EMU_OK;
+    case MACHINE_REPLAYED: return error_set(err, EMU_ARG, "the recording is over");
     case MACHINE_REBOOT: return error_set(err, EMU_ARG, "the guest rebooted (-no-reboot)");
     case MACHINE_DEAD_IDLE: return error_set(err, EMU_ARG, "the guest halted for ever");
     case MACHINE_STOPPED:

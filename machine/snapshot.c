@@ -537,6 +537,9 @@ static void plug_as_now(struct machine *m)
 enum emu_err machine_load(struct machine *m, const char *path, struct error *err)
 {
     struct buf b = {0};
+    if (m->recorder || m->player)
+        return error_set(err, EMU_ARG, "a session is being %s, and cannot go on from %s; give it with -loadvm at the start",
+                         m->recorder ? "recorded" : "replayed", path);
     enum emu_err e = read_file(path, &b, err);
     if (!e)
         e = machine_load_from(m, b.data, b.len, path, err);

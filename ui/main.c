@@ -11,6 +11,7 @@
 
 #include "debug/gdbstub.h"
 #include "machine/pc.h"
+#include "machine/record.h"
 #include "machine/script.h"
 #include "ui/chardev.h"
 #include "ui/console.h"
@@ -34,6 +35,7 @@ struct frontend {
     struct script script;
     bool scripted;
     struct network network;
+    struct player *player; /* NULL: no replay */
     struct pacer pacer;
     struct watch watch;
     bool ready;          /* a character device has something */
@@ -208,11 +210,37 @@ static enum emu_err open_gdb(struct frontend *f, struct error *err)
     return e ? e : gdbstub_new(&target, &f->gdb, err);
 }
 
+/* From here on every input counts. */
+static enum emu_err open_record(struct frontend *f, struct error *err)
+{
+    if (f->opt.record)
+        return recorder_open(f->opt.record, f->m, &f->m->recorder, err);
+    if (!f->player)
+        return EMU_OK;
+    f->m->player = f->player;
+    return player_start(f->player, f->m, err);
+}
+
+static enum emu_err close_record(struct frontend *f, struct error *err)
+{
+    struct recorder *r = f->m->recorder;
+    f->m->recorder = NULL;
+    enum emu_err e = recorder_close(r, f->m, err);
+    if (e || !f->player)
+        return e;
+    e = player_verdict(f->player, err);
+    if (!e)
+        printf("%s\n", err->text);
+    return e;
+}
+
 static enum emu_err set_up(struct frontend *f, struct error *err)
 {
     bool stdio_used = false;
     enum emu_err e = open_log(f, err);
-    if (!e)
+    if (!e && f->opt.replay)
+        e = player_open(f->opt.replay, &f->opt.cfg, &f->player, err);
+    if (!e && !f->opt.replay)
         e = network_open(&f->network, &f->opt, on_log, f, err);
     struct machine_host host = {.arg = f,
                                 .serial_out = on_serial,
@@ -229,6 +257,8 @@ static enum emu_err set_up(struct frontend *f, struct error *err)
     pc_set_trace(f->m->pc, f->opt.trace);
     if (f->opt.loadvm)
         e = machine_load(f->m, f->opt.loadvm, err);
+    if (!e)
+        e = open_record(f, err);
     network_attach(&f->network, f->m);
     if (!e)
         e = open_chardevs(f, &stdio_used, err);
@@ -243,11 +273,14 @@ static enum emu_err set_up(struct frontend *f, struct error *err)
 
 static void tear_down(struct frontend *f)
 {
+    if (f->m && f->m->recorder)
+        (void)!close_record(f, NULL);
     if (f->display)
         f->display->close(f->display);
     gdbstub_free(f->gdb);
     network_close(&f->network);
     machine_free(f->m);
+    player_close(f->player);
     script_free(&f->script);
     watch_free(&f->watch);
     struct chardev *all[] = {f->serial[0], f->serial[1], f->parallel, f->debugcon,
@@ -408,7 +441,7 @@ static bool run_slice(struct frontend *f)
     uint64_t insns = machine_icount(f->m), start = host_now();
     enum machine_stop why = machine_run(f->m, until, pacer_limit(&f->pacer, f->m));
     pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);
-    if (why == MACHINE_POWEROFF || why == MACHINE_REBOOT)
+    if (why == MACHINE_POWEROFF || why == MACHINE_REBOOT || why == MACHINE_REPLAYED)
         return false;
     if (why == MACHINE_BREAK)
         say_break(f);
@@ -416,6 +449,20 @@ static bool run_slice(struct frontend *f)
     if (!f->m->running || machine_now(f->m) >= slice_end(f, target))
         rest(f, target);
     return true;
+}
+
+/* With nobody to look on, a replay is as fast as it can be. */
+static bool replay_slice(struct frontend *f)
+{
+    enum { INSNS = 10000000 };
+    enum machine_stop why = machine_run(f->m, VTIME_NEVER, machine_icount(f->m) + INSNS);
+    if (why == MACHINE_BREAK)
+        say_break(f);
+    if (why == MACHINE_DEAD_IDLE)
+        player_lost(f->player, f->m);
+    if (!f->m->running)
+        rest(f, machine_now(f->m));
+    return why == MACHINE_SLICE || why == MACHINE_BREAK || why == MACHINE_STOPPED;
 }
 
 static void main_loop(struct frontend *f)
@@ -426,7 +473,7 @@ static void main_loop(struct frontend *f)
         if (f->m->running && !was_running)
             pacer_resume(&f->pacer, f->m);
         was_running = f->m->running;
-        if (!run_slice(f))
+        if (!(f->player && !f->display ? replay_slice(f) : run_slice(f)))
             break;
     }
 }
@@ -449,6 +496,8 @@ static enum emu_err run(struct frontend *f, struct error *err)
         e = run_script(f, err);
     else
         main_loop(f);
+    if (!e)
+        e = close_record(f, err);
     return e ? e : machine_flush(f->m, err);
 }
 

@@ -90,6 +90,8 @@ static enum emu_err opt_parallel(struct options *o, const char *v, struct error 
 static enum emu_err opt_monitor(struct options *o, const char *v, struct error *e) { (void)e; o->monitor = v; return EMU_OK; }
 static enum emu_err opt_script(struct options *o, const char *v, struct error *e) { (void)e; o->script = v; return EMU_OK; }
 static enum emu_err opt_loadvm(struct options *o, const char *v, struct error *e) { (void)e; o->loadvm = v; return EMU_OK; }
+static enum emu_err opt_record(struct options *o, const char *v, struct error *e) { (void)e; o->record = v; return EMU_OK; }
+static enum emu_err opt_replay(struct options *o, const char *v, struct error *e) { (void)e; o->replay = v; return EMU_OK; }
 static enum emu_err opt_gdb(struct options *o, const char *v, struct error *e) { (void)e; o->gdb = v; return EMU_OK; }
 static enum emu_err opt_gdb_default(struct options *o, const char *v, struct error *e) { (void)v, (void)e; o->gdb = "tcp::1234"; return EMU_OK; }
 static enum emu_err opt_log(struct options *o, const char *v, struct error *e) { (void)e; o->log_file = v; return EMU_OK; }
@@ -228,7 +230,18 @@ static enum emu_err icount_word(struct options *o, const char *word, const char 
     enum { MAX_SHIFT = 10 };
     char *end;
     const char *number = value_of(word, "shift");
+    const char *rr = value_of(word, "rr"), *rr_file = value_of(word, "rrfile");
     if (value_of(word, "align") || value_of(word, "sleep"))
+        return EMU_OK;
+    if (rr_file)
+        snprintf(o->rr_file, sizeof(o->rr_file), "%s", rr_file);
+    if (rr) {
+        o->rr_record = strcmp(rr, "record") == 0;
+        o->rr_replay = strcmp(rr, "replay") == 0;
+    }
+    if (rr && !o->rr_record && !o->rr_replay)
+        return error_set(err, EMU_ARG, "-icount %s: use rr=record or rr=replay", whole);
+    if (rr || rr_file)
         return EMU_OK;
     if (!number)
         number = word;
@@ -249,7 +262,7 @@ static enum emu_err each_word(struct options *o, const char *list,
 {
     enum emu_err e = EMU_OK;
     for (const char *p = list; !e; p++) {
-        char word[64];
+        char word[4096];
         size_t n = strcspn(p, ",");
         snprintf(word, sizeof(word), "%.*s", (int)n, p);
         e = take(o, word, list, err);
@@ -498,6 +511,8 @@ static const struct option {
     {"accel", opt_accel, "interp", "accepted for habit's sake"},
     {"script", opt_script, "FILE", "run monitor words and wait-... words, then exit"},
     {"loadvm", opt_loadvm, "FILE", "start from a saved machine"},
+    {"record", opt_record, "FILE", "write down all input, for -replay; as -icount rr=record,rrfile=FILE"},
+    {"replay", opt_replay, "FILE", "the recorded session again, without network and user"},
     {"S", opt_paused, NULL, "start paused"},
     {"s", opt_gdb_default, NULL, "the same as -gdb tcp::1234"},
     {"gdb", opt_gdb, "tcp:[HOST]:PORT", "wait for GDB there"},
@@ -631,14 +646,30 @@ static const char *find_roms_dir(void)
     return dirs[0];
 }
 
+/* A recorded session leaves the images as they were, so that it can be replayed. */
+static enum emu_err finish_record(struct options *o, struct error *err)
+{
+    if ((o->rr_record || o->rr_replay) && !*o->rr_file)
+        return error_set(err, EMU_ARG, "-icount rr=%s needs rrfile=FILE", o->rr_record ? "record" : "replay");
+    if (o->rr_record)
+        o->record = o->rr_file;
+    if (o->rr_replay)
+        o->replay = o->rr_file;
+    if (o->record && o->replay)
+        return error_set(err, EMU_ARG, "-record and -replay together: a replay is a recording already");
+    o->cfg.snapshot |= o->record || o->replay;
+    return EMU_OK;
+}
+
 enum emu_err options_parse(struct options *o, int argc, char **argv, enum options_result *result, struct error *err)
 {
     *o = (struct options){0};
     *result = OPTIONS_RUN;
     machine_config_init(&o->cfg);
     o->cfg.rtc_base = (uint64_t)time(NULL);
+    enum emu_err e = EMU_OK;
     for (int i = 1; i < argc;) {
-        enum emu_err e = parse_one(o, argc, argv, &i, result, err);
+        e = parse_one(o, argc, argv, &i, result, err);
         if (e || *result == OPTIONS_DONE)
             return e;
     }
@@ -648,6 +679,9 @@ enum emu_err options_parse(struct options *o, int argc, char **argv, enum option
     if (!o->cfg.bios_path && o->cfg.cpu.level < CPU_386)
         return error_set(err, EMU_ARG, "the firmware (SeaBIOS) needs a 386 or later, not the %s; choose another -cpu, or "
                                        "give firmware for it with -bios FILE", o->cfg.cpu.name);
+    e = finish_record(o, err);
+    if (e)
+        return e;
     finish_network(o);
     o->cfg.rom_dir = find_roms_dir();
     find_firmware(o);

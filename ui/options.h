@@ -15,6 +15,8 @@ struct options {
     const char *parallel, *monitor, *debugcon;
     uint16_t debug_port; /* 0: both 0x402 and 0xE9 */
     const char *script, *loadvm, *gdb, *log_file;
+    const char *record, *replay; /* files */
+    bool rr_record, rr_replay;   /* as -icount names it */
     uint32_t trace;
     bool paused;      /* -S */
     bool no_reboot;
@@ -28,7 +30,7 @@ struct options {
     char netdev_text[MAX_NETDEVS][1024];
     char nic_rom[MAX_NICS][1024];
     bool nic_rom_given[MAX_NICS]; /* romfile=; "" is none */
-    char drive[MEDIA_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128];
+    char drive[MEDIA_DRIVES][4096], bios[4096], vgabios[4096], boot_words[128], name[128], rr_file[4096];
 };
 
 /* What is left to do after parsing. */
