@@ -37,7 +37,7 @@
 #include <sys/syscall.h>
 #endif
 
-enum { TIMEOUT_S = 300, KEPT = 1 << 16 };
+enum { TIMEOUT_S = 1800, KEPT = 1 << 16 };
 enum counter { TASK_CLOCK, INSTRUCTIONS, BRANCH_MISSES, COUNTERS };
 
 struct sample {

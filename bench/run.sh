@@ -126,6 +126,7 @@ measure() { # measure EMULATOR PLAN: lines of bench-driver
     esac 2>"$tmp/stderr" || {
         cat "$tmp/stderr" >&2
         say "$1 did not finish $2.plan"
+        return 1
     }
 }
 
@@ -151,6 +152,7 @@ rows_of() { # rows_of EMULATOR: what it can be asked for
     rows=${rows# }
 }
 
+failed=
 header=row,emulator,run,seconds,cpu_seconds,instructions,peak_kib,host_instructions,host_branch_misses
 echo $header >"$build/bench-runs.csv"
 for ((run = 1; run <= runs; run++)); do
@@ -160,7 +162,7 @@ for ((run = 1; run <= runs; run++)); do
             sense "$emulator" "$plan" && [ -n "$rows" ] && has_row "$plan" || continue
             [ "$emulator" = bochs ] && [ "$run" -gt "${BOCHS_RUNS:-$runs}" ] && continue
             say "run $run of $runs, $plan, $emulator"
-            measure "$emulator" "$plan" >"$tmp/lines"
+            measure "$emulator" "$plan" >"$tmp/lines" || failed=yes
             awk -F'\t' -v e="$emulator" -v run="$run" '{ printf "%s,%s,%d", $1, e, run; for (i = 2; i <= NF; i++) printf ",%s", $i == "-" ? "" : $i; print "" }' \
                 "$tmp/lines" >>"$build/bench-runs.csv"
         done
@@ -169,3 +171,4 @@ done
 awk -f "$here/medians.awk" "$build/bench-runs.csv" >"$build/bench.csv"
 awk -f "$here/table.awk" "$build/bench.csv"
 [ -n "$(awk -F, 'NR > 1 && $8' "$build/bench-runs.csv")" ] || say "this host does not count instructions and branch misses (see perf list)"
+[ -z "$failed" ]

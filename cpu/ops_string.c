@@ -194,7 +194,54 @@ static bool stos_bulk(struct cpu *c, const struct insn *i, uint32_t n)
     return true;
 }
 
+/* Element `k` of `n` in the order of DF; `low` is the lowest address. */
+static uint32_t element_at(const uint8_t *low, uint32_t k, uint32_t n, unsigned size, bool down)
+{
+    return (uint32_t)load_le(low + (down ? n - 1 - k : k) * size, size);
+}
+
+/* Returns how many of `n` elements were compared, up to the one that ends the repetition; 0: none can be. */
+static uint32_t cmps_bulk(struct cpu *c, const struct insn *i, uint32_t n)
+{
+    const uint8_t *from, *to;
+    uint32_t a = 0, b = 0, k = 0;
+    bool down = goes_down(c), go_on = i->rep == REP_Z;
+    if (reads_destination_first(c, i)) {
+        to = host_range(c, i, SEG_ES, REG_EDI, n, false);
+        from = to ? host_range(c, i, i->seg, REG_ESI, n, false) : NULL;
+    } else {
+        from = host_range(c, i, i->seg, REG_ESI, n, false);
+        to = from ? host_range(c, i, SEG_ES, REG_EDI, n, false) : NULL;
+    }
+    if (!from || !to)
+        return 0;
+    do {
+        a = element_at(from, k, n, i->size, down);
+        b = element_at(to, k, n, i->size, down);
+    } while (++k < n && (a == b) == go_on);
+    alu_sub(i->size, a, b, &c->fr, &c->fx);
+    string_advance(c, i, REG_ESI, k);
+    string_advance(c, i, REG_EDI, k);
+    return k;
+}
+
+static uint32_t scas_bulk(struct cpu *c, const struct insn *i, uint32_t n)
+{
+    const uint8_t *to = host_range(c, i, SEG_ES, REG_EDI, n, false);
+    uint32_t a = reg_read(c, REG_EAX, i->size), b = 0, k = 0;
+    bool down = goes_down(c), go_on = i->rep == REP_Z;
+    if (!to)
+        return 0;
+    do {
+        b = element_at(to, k, n, i->size, down);
+    } while (++k < n && (a == b) == go_on);
+    alu_sub(i->size, a, b, &c->fr, &c->fx);
+    string_advance(c, i, REG_EDI, k);
+    return k;
+}
+
 typedef bool bulk_fn(struct cpu *c, const struct insn *i, uint32_t n);
+typedef uint32_t bulk_while_fn(struct cpu *c, const struct insn *i, uint32_t n);
 
 /* MOVS, STOS, LODS: a chunk's elements, as many as possible at once. */
 static void repeat(struct cpu *c, const struct insn *i, unsigned uses, string_fn *element, bulk_fn *bulk)
@@ -219,7 +266,8 @@ static void repeat(struct cpu *c, const struct insn *i, unsigned uses, string_fn
 }
 
 /* CMPS, SCAS: until the count ends or ZF differs from what REPE or REPNE asks for. */
-static void repeat_while(struct cpu *c, const struct insn *i, unsigned uses, string_fn *element)
+static void repeat_while(struct cpu *c, const struct insn *i, unsigned uses, string_fn *element,
+                         bulk_while_fn *bulk)
 {
     if (!i->rep) {
         element(c, i);
@@ -228,7 +276,13 @@ static void repeat_while(struct cpu *c, const struct insn *i, unsigned uses, str
     if (string_count(c, i) == 0)
         return;
     bool more = true;
-    for (uint32_t n = chunk_length(c, i, uses); n > 0 && more; n--) {
+    uint32_t n = chunk_length(c, i, uses), done = n > 1 ? bulk(c, i, n) : 0;
+    if (done) {
+        string_count_down(c, i, done);
+        more = (fl_zf(c->fr) != 0) == (i->rep == REP_Z);
+        n = 0;
+    }
+    for (; n > 0 && more; n--) {
         element(c, i);
         string_count_down(c, i, 1);
         more = (fl_zf(c->fr) != 0) == (i->rep == REP_Z);
@@ -244,6 +298,6 @@ void op_stos(struct cpu *c, const struct insn *i) { repeat(c, i, USES_DI, stos_e
 /* LODS -- AC, AD. */
 void op_lods(struct cpu *c, const struct insn *i) { repeat(c, i, USES_SI, lods_element, NULL); }
 /* CMPS -- A6, A7. */
-void op_cmps(struct cpu *c, const struct insn *i) { repeat_while(c, i, USES_SI | USES_DI, cmps_element); }
+void op_cmps(struct cpu *c, const struct insn *i) { repeat_while(c, i, USES_SI | USES_DI, cmps_element, cmps_bulk); }
 /* SCAS -- AE, AF. */
-void op_scas(struct cpu *c, const struct insn *i) { repeat_while(c, i, USES_DI, scas_element); }
+void op_scas(struct cpu *c, const struct insn *i) { repeat_while(c, i, USES_DI, scas_element, scas_bulk); }

@@ -39,6 +39,18 @@ struct mmu_window {
     bool user;
 };
 
+/* A page that may have no entry in a map, for it is a device's or holds decoded code: where it is.
+ * Valid while `gen` is the MMU's and, where `flags` is not NULL, those of the page have PHYS_CODE. */
+struct mmu_slow_page {
+    laddr page;
+    paddr addr;
+    const uint8_t *flags;
+    uint32_t gen;
+    bool user;
+};
+
+enum { MMU_SLOW_PAGES = 8 };
+
 struct mmu {
     struct phys *phys;
     uint64_t *map;     /* [2 privileges][2: read, write][MMU_PAGES] */
@@ -49,6 +61,7 @@ struct mmu {
     uint32_t nlog[2];
     uint32_t large[32]; /* bit per 4 MiB: entries there may come from 2M or 4M pages */
     struct mmu_window fetch;
+    struct mmu_slow_page slow[2][MMU_SLOW_PAGES]; /* reads, writes; by the low bits of the page number */
     uint32_t gen;      /* bumped by every flush or entry removal: invalidates fetch windows, links */
     void (*flushed)(void *arg, enum mmu_dropped what, laddr page); /* the fast tier drops its code map; may be NULL */
     void *flushed_arg;

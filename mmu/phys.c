@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmu/access.h"
+
 void phys_init(struct phys *p)
 {
     memset(p, 0, sizeof(*p));
@@ -158,12 +160,8 @@ void phys_touch(struct phys *p, struct phys_block *b, uint64_t offset, uint32_t 
 static uint32_t read_in_page(struct phys *p, paddr addr, unsigned size)
 {
     struct phys_target t = phys_lookup(p, addr, false);
-    if (t.host) {
-        uint32_t v = 0;
-        for (unsigned i = 0; i < size; i++)
-            v |= (uint32_t)t.host[i] << (8 * i);
-        return v;
-    }
+    if (t.host)
+        return (uint32_t)load_le(t.host, size);
     if (t.region && t.region->ops)
         return io_ops_read(t.region->ops, t.region->dev,
                            (uint32_t)((addr & p->a20_mask) - t.region->base), size);
@@ -174,8 +172,7 @@ static void write_in_page(struct phys *p, paddr addr, uint32_t value, unsigned s
 {
     struct phys_target t = phys_lookup(p, addr, true);
     if (t.host) {
-        for (unsigned i = 0; i < size; i++)
-            t.host[i] = (uint8_t)(value >> (8 * i));
+        store_le(t.host, size, value);
         phys_touch(p, t.block, t.offset, size);
     } else if (t.region && t.region->ops) {
         io_ops_write(t.region->ops, t.region->dev,

@@ -2,7 +2,8 @@
  * The TLB as flat maps (INTERPRETER.md 4.3): for each privilege and for reads and writes one entry
  * per linear page, so that a hit is one load and one test. Logs of the filled entries make a flush
  * cost what was filled. Only plain memory gets an entry: RAM and ROM for reads, RAM that holds no
- * decoded code for writes. Everything else takes the slow way here: walk, then phys_read/phys_write.
+ * decoded code for writes. Everything else takes the slow way here: phys_read/phys_write after a walk,
+ * which the last few such pages are spared (code beside data, the screen).
  *
  * Reference: SDM 3A 4.10 (caching translation information), 4.10.4.1 (what invalidates).
  */
@@ -144,22 +145,46 @@ static void set_entry(struct mmu *m, uint32_t index, const uint8_t *host, laddr 
         m->large[page >> 27] |= 1u << (page >> 22 & 31);
 }
 
+/* A page without an entry. One with code is looked at again each time: without it, it gets an entry. */
+static void set_slow(struct mmu *m, laddr page, bool write, bool user, paddr addr, const uint8_t *flags)
+{
+#ifndef STRESS
+    m->slow[write][page >> PHYS_PAGE_SHIFT & (MMU_SLOW_PAGES - 1)] =
+        (struct mmu_slow_page){page, addr, flags, m->gen, user};
+#endif
+}
+
+static const struct mmu_slow_page *find_slow(const struct mmu *m, laddr page, bool write, bool user)
+{
+    const struct mmu_slow_page *s =
+        &m->slow[write][page >> PHYS_PAGE_SHIFT & (MMU_SLOW_PAGES - 1)];
+    if (s->gen != m->gen || s->page != page || s->user != user)
+        return NULL;
+    return !s->flags || (*s->flags & PHYS_CODE) ? s : NULL;
+}
+
 static void fill_read(struct mmu *m, laddr page, bool user, const struct mmu_page *p)
 {
     struct phys_target t = phys_lookup(m->phys, p->addr, false);
     if (t.host && ((uintptr_t)t.host & 1) == 0)
         set_entry(m, entry_index(page, false, user), t.host, page, p);
+    else
+        set_slow(m, page, false, user, p->addr, NULL);
 }
 
 /* Stores through the entry are not seen any more: the page counts as dirty from now on. */
 static void fill_write(struct mmu *m, laddr page, bool user, const struct mmu_page *p)
 {
     struct phys_target t = phys_lookup(m->phys, p->addr, true);
-    if (!t.host || ((uintptr_t)t.host & 1))
+    if (!t.host || ((uintptr_t)t.host & 1)) {
+        set_slow(m, page, true, user, p->addr, NULL);
         return;
+    }
     uint8_t *flags = &t.block->flags[t.offset >> PHYS_PAGE_SHIFT];
-    if (*flags & PHYS_CODE)
+    if (*flags & PHYS_CODE) {
+        set_slow(m, page, true, user, p->addr, flags);
         return;
+    }
     *flags |= PHYS_DIRTY;
     set_entry(m, entry_index(page, true, user), t.host, page, p);
 }
@@ -168,9 +193,16 @@ static void fill_write(struct mmu *m, laddr page, bool user, const struct mmu_pa
 static bool fill(struct mmu *m, laddr addr, enum mmu_access access, bool user, paddr *out)
 {
     struct mmu_page p;
+    laddr page = addr & 0xfffff000u;
+    if (access != MMU_EXEC) {
+        const struct mmu_slow_page *s = find_slow(m, page, access == MMU_WRITE, user);
+        if (s) {
+            *out = s->addr | (addr & PAGE_MASK);
+            return true;
+        }
+    }
     if (!mmu_walk(m, addr, access, user, &p))
         return false;
-    laddr page = addr & 0xfffff000u;
     if (access == MMU_WRITE)
         fill_write(m, page, user, &p);
     else if (access == MMU_READ)

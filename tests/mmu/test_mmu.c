@@ -366,6 +366,23 @@ static void pages_with_code_report_every_store(void **state)
     assert_int_equal(f->code_written, 2);
 }
 
+/* SDM 3A 4.10.4.1: INVLPG, and 4.6.1: rights are those of each access, also where the page is never cached
+ * as memory because code is in it. */
+static void a_page_with_code_keeps_to_its_entry_rights_and_invlpg(void **state)
+{
+    struct fixture *f = *state;
+    map_one(f, P | W | U, P | W);
+    f->ram->flags[0x100] |= PHYS_CODE;
+    assert_true(wr(f, 0x400000, false) && wr(f, 0x400000, false));
+    assert_fault(f, wr(f, 0x400000, true), 0x400000, 7);
+    put32(f, PT, 0x00101000u | P); /* another page, read only for users */
+    mmu_invlpg(&f->mmu, 0x400000);
+    assert_true(wr(f, 0x400008, false));
+    assert_int_equal(get32(f, 0x101008), 0x55aa);
+    assert_int_equal(get32(f, 0x100008), 0);
+    assert_int_equal(get32(f, PT), 0x101000 | P | A | D);
+}
+
 static void stores_mark_pages_dirty_again_after_a_clear(void **state)
 {
     struct fixture *f = *state;
@@ -442,6 +459,7 @@ int main(void)
         T(nx_stops_only_fetches_and_sets_the_i_bit),
         T(fetch_ends_at_the_page_and_sets_a),
         T(pages_with_code_report_every_store),
+        T(a_page_with_code_keeps_to_its_entry_rights_and_invlpg),
         T(stores_mark_pages_dirty_again_after_a_clear),
         T(the_debuggers_probe_changes_nothing),
         T(info_mem_and_info_tlb_print_what_is_mapped),
