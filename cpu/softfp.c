@@ -54,7 +54,7 @@ struct f80 fp_invalid(struct fp_ctx *x)
 }
 
 /* Schoolbook division in base 2^32 (Knuth, The Art of Computer Programming 2, 4.3.1, algorithm D). */
-uint64_t u128_div64(struct u128 n, uint64_t d, uint64_t *remainder)
+uint64_t u128_div64_portable(struct u128 n, uint64_t d, uint64_t *remainder)
 {
     unsigned shift = u64_clz(d);
     uint64_t quotient = 0;

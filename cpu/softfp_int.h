@@ -151,8 +151,18 @@ static inline unsigned u64_clz(uint64_t a)
 #endif
 }
 
-/* Quotient of n / d, where n.hi < d, and its remainder. */
-uint64_t u128_div64(struct u128 n, uint64_t d, uint64_t *remainder);
+/* Quotient of n / d, where n.hi < d, and its remainder: by the host's instruction, or by hand. */
+uint64_t u128_div64_portable(struct u128 n, uint64_t d, uint64_t *remainder);
+static inline uint64_t u128_div64(struct u128 n, uint64_t d, uint64_t *remainder)
+{
+#if defined(__GNUC__) && defined(__x86_64__)
+    uint64_t q;
+    __asm__("divq %4" : "=a"(q), "=d"(*remainder) : "0"(n.lo), "1"(n.hi), "r"(d) : "cc");
+    return q;
+#else
+    return u128_div64_portable(n, d, remainder);
+#endif
+}
 
 struct fp_num fp_unpack(struct f80 a);
 struct f80 fp_pack(bool sign, int32_t exp, uint64_t mant);

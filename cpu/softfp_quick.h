@@ -154,18 +154,6 @@ QUICK bool quick_mul(uint16_t cw, struct f80 a, struct f80 b, struct f80 *r, uin
     return quick_round(cw, sign, quick_exp(a) + quick_exp(b) - FP_BIAS + 1 - (int32_t)n, p.hi, p.lo, r, status);
 }
 
-/* n / d, where n.hi < d. */
-QUICK uint64_t quick_divide(struct u128 n, uint64_t d, uint64_t *rest)
-{
-#if defined(__GNUC__) && defined(__x86_64__)
-    uint64_t q;
-    __asm__("divq %4" : "=a"(q), "=d"(*rest) : "0"(n.lo), "1"(n.hi), "r"(d) : "cc");
-    return q;
-#else
-    return u128_div64(n, d, rest);
-#endif
-}
-
 QUICK bool quick_div(uint16_t cw, struct f80 a, struct f80 b, struct f80 *r, uint16_t *status)
 {
     if (UNLIKELY(!quick_is_operand(a)) || UNLIKELY(!quick_is_operand(b)) || UNLIKELY(b.mant == 0))
@@ -175,7 +163,7 @@ QUICK bool quick_div(uint16_t cw, struct f80 a, struct f80 b, struct f80 *r, uin
         return quick_zero(sign, r, status);
     uint64_t half = a.mant >= b.mant, rest; /* the quotient of the halved dividend has 64 bits */
     struct u128 n = {a.mant >> half, (a.mant & half) << 63};
-    uint64_t q = quick_divide(n, b.mant, &rest), above = b.mant - rest;
+    uint64_t q = u128_div64(n, b.mant, &rest), above = b.mant - rest;
     uint64_t lo = (uint64_t)(rest >= above) << 63 | (rest != 0 && rest != above);
     return quick_round(cw, sign, quick_exp(a) - quick_exp(b) + FP_BIAS - 1 + (int32_t)half, q, lo, r, status);
 }
@@ -227,7 +215,7 @@ QUICK uint64_t quick_root128(struct u128 n, uint64_t *lo)
 {
     uint64_t r, u, s = quick_root64(n.hi, &r);
     struct u128 part = {r >> 32, r << 32 | n.lo >> 32};
-    uint64_t q = quick_divide(part, 2 * s, &u);
+    uint64_t q = u128_div64(part, 2 * s, &u);
     struct u128 left = {u >> 32, u << 32 | (uint32_t)n.lo}, square = u128_mul64(q, q);
     bool over = u128_less(left, square);
     left = u128_sub(left, square);
@@ -259,17 +247,20 @@ QUICK bool quick_sqrt(uint16_t cw, struct f80 a, struct f80 *r, uint16_t *status
     return quick_round(cw, false, (quick_exp(a) - FP_BIAS - odd) / 2 + FP_BIAS, root, lo, r, status);
 }
 
-QUICK bool quick_compare(struct f80 a, struct f80 b, enum fp_relation *r)
+/* Without branches, since outcomes are what programs cannot foretell either. */
+struct quick_relation {
+    uint32_t less, equal;
+};
+
+QUICK bool quick_compare(struct f80 a, struct f80 b, struct quick_relation *r)
 {
     if (UNLIKELY(!quick_is_operand(a)) || UNLIKELY(!quick_is_operand(b)))
         return false;
-    uint32_t ea = a.se & 0x7FFF, eb = b.se & 0x7FFF;
-    bool less = ea < eb || (ea == eb && a.mant < b.mant), same = ea == eb && a.mant == b.mant;
-    bool negative = a.se >> 15, differ = (a.se ^ b.se) >> 15;
-    if (same && (!differ || a.mant == 0))
-        *r = FP_EQUAL;
-    else
-        *r = (differ ? negative : less != negative) ? FP_LESS : FP_GREATER;
+    uint32_t ea = a.se & 0x7FFF, eb = b.se & 0x7FFF, same_exp = ea == eb;
+    uint32_t smaller = (uint32_t)(ea < eb) | (same_exp & (uint32_t)(a.mant < b.mant));
+    uint32_t negative = a.se >> 15, differ = (uint32_t)(a.se ^ b.se) >> 15;
+    r->equal = same_exp & (uint32_t)(a.mant == b.mant) & ((differ ^ 1) | (uint32_t)(a.mant == 0));
+    r->less = ((differ & negative) | ((differ ^ 1) & (smaller ^ negative))) & (r->equal ^ 1);
     return true;
 }
 

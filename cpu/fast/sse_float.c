@@ -220,9 +220,7 @@ ROOTS(32, sqrtss, sqrtps)
     XMM_HANDLERS(name, N, \
         uint##N##_t a = (uint##N##_t)c->st.xmm[i->d][0]; \
         REQUIRE(usual##N(a) && usual##N(b)); \
-        bool less = f##N##_of(a) < f##N##_of(b); \
-        bool same = f##N##_of(a) == f##N##_of(b); \
-        unit_set_relation(&FR, &FX, same ? FP_EQUAL : less ? FP_LESS : FP_GREATER))
+        unit_set_relation(&FR, &FX, f##N##_of(a) < f##N##_of(b), f##N##_of(a) == f##N##_of(b)))
 COMPARE(comisd, 64)
 COMPARE(comiss, 32)
 

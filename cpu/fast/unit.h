@@ -6,7 +6,6 @@
 #define CPU_FAST_UNIT_H
 
 #include "cpu/fast/core.h"
-#include "cpu/softfp.h"
 
 /* x87.c, sse.c: `kind` is that of the memory operand, which is in the slot already. */
 bool fast_select_x87(const struct cpu *c, const struct insn *o, unsigned kind, struct slot *s);
@@ -18,11 +17,10 @@ void fast_keep_insn(struct fast *f, const struct slot *i, const struct insn *o);
 #define REQUIRE(x) if (UNLIKELY(!(x))) SLOW
 
 /* FCOMI, COMISD: ZF PF CF as an unsigned comparison; OF SF AF are cleared. Not for unordered operands. */
-INLINE void unit_set_relation(uint64_t *fr, uint64_t *fx, enum fp_relation r)
+INLINE void unit_set_relation(uint64_t *fr, uint64_t *fx, uint64_t less, uint64_t equal)
 {
-    uint64_t zero = r == FP_EQUAL, carry = r == FP_LESS;
-    *fr = (zero ? 0 : 0x100) | carry << 32;
-    *fx = carry << 32 | 1ull << 48;
+    *fr = (equal ^ 1) << 8 | less << 32;
+    *fx = less << 32 | 1ull << 48;
 }
 
 #endif

@@ -65,10 +65,10 @@ INLINE void x87_push(struct cpu *c, unsigned r, struct f80 v)
 INLINE void x87_raise(struct cpu *c, uint16_t status) { X87->status = (uint16_t)((X87->status & ~FPU_C1) | status); }
 
 /* C1 is cleared. */
-INLINE void x87_relate(struct cpu *c, enum fp_relation r)
+INLINE void x87_relate(struct cpu *c, struct quick_relation r)
 {
-    static const uint16_t conditions[] = {[FP_LESS] = FPU_C0, [FP_EQUAL] = FPU_C3, [FP_GREATER] = 0};
-    X87->status = (uint16_t)((X87->status & ~(FPU_CONDITION | FPU_C1)) | conditions[r]);
+    uint32_t conditions = (r.less ? FPU_C0 : 0) | (r.equal ? FPU_C3 : 0);
+    X87->status = (uint16_t)((X87->status & ~(FPU_CONDITION | FPU_C1)) | conditions);
 }
 
 INLINE void x87_note(struct cpu *c, const struct slot *i)
@@ -178,7 +178,7 @@ HANDLER(fsqrt)
     HANDLER(name) \
     { \
         unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->d); \
-        enum fp_relation r; \
+        struct quick_relation r; \
         REQUIRE(x87_ready(c)); \
         REQUIRE(!x87_any_empty(c, r0, ri)); \
         REQUIRE(quick_compare(x87_get(c, r0), x87_get(c, ri), &r)); \
@@ -197,7 +197,7 @@ COMPARE_REGISTER(compp, 2)
     HANDLER(name##_##type##_##K) \
     { \
         unsigned r0 = x87_register(c, 0); \
-        enum fp_relation r; \
+        struct quick_relation r; \
         REQUIRE(x87_ready(c)); \
         REQUIRE(!x87_empty(c, r0)); \
         SOURCE(K, SIZE_##type); \
@@ -219,11 +219,11 @@ COMPARE(i32)
     HANDLER(name) \
     { \
         unsigned r0 = x87_register(c, 0), ri = x87_register(c, i->d); \
-        enum fp_relation r; \
+        struct quick_relation r; \
         REQUIRE(x87_ready(c)); \
         REQUIRE(!x87_any_empty(c, r0, ri)); \
         REQUIRE(quick_compare(x87_get(c, r0), x87_get(c, ri), &r)); \
-        unit_set_relation(&FR, &FX, r); \
+        unit_set_relation(&FR, &FX, r.less, r.equal); \
         x87_raise(c, 0); \
         if (pop) \
             x87_pop(c, r0); \
@@ -235,7 +235,7 @@ COMPARE_FLAGS(comip, true)
 HANDLER(ftst)
 {
     unsigned r0 = x87_register(c, 0);
-    enum fp_relation r;
+    struct quick_relation r;
     REQUIRE(x87_ready(c));
     REQUIRE(!x87_empty(c, r0));
     REQUIRE(quick_compare(x87_get(c, r0), (struct f80){0, 0}, &r));
