@@ -16,9 +16,9 @@
 #define CR4_PGE_BIT (1u << 7)
 
 #ifdef STRESS
-enum { LOG_ENTRIES = 2 };
+enum { LOG_ENTRIES = 2, KEEP_SLOW = 0 };
 #else
-enum { LOG_ENTRIES = 1 << 16 };
+enum { LOG_ENTRIES = 1 << 16, KEEP_SLOW = 1 };
 #endif
 
 static void phys_changed(void *arg)
@@ -148,10 +148,9 @@ static void set_entry(struct mmu *m, uint32_t index, const uint8_t *host, laddr 
 /* A page without an entry. One with code is looked at again each time: without it, it gets an entry. */
 static void set_slow(struct mmu *m, laddr page, bool write, bool user, paddr addr, const uint8_t *flags)
 {
-#ifndef STRESS
-    m->slow[write][page >> PHYS_PAGE_SHIFT & (MMU_SLOW_PAGES - 1)] =
-        (struct mmu_slow_page){page, addr, flags, m->gen, user};
-#endif
+    if (KEEP_SLOW)
+        m->slow[write][page >> PHYS_PAGE_SHIFT & (MMU_SLOW_PAGES - 1)] =
+            (struct mmu_slow_page){page, addr, flags, m->gen, user};
 }
 
 static const struct mmu_slow_page *find_slow(const struct mmu *m, laddr page, bool write, bool user)
