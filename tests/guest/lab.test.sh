@@ -9,6 +9,7 @@ qemu=$(command -v qemu-system-i386) || echo "no qemu-system-i386: the fourth gue
 switch=$BUILD/retrace-switch pids=''
 end() { for p in $pids; do kill "$p" 2>/dev/null || true; done; }
 trap end EXIT
+trap 'exit 1' TERM INT HUP
 "$switch" --port ten1,vlan=10 --port twenty1,vlan=20 --port trunk1,trunk=10+20 --uplink pcap,file=one.pcap --control ctl1 2>one.log &
 pids="$pids $!"
 for i in $(seq 100); do [ -S ctl1 ] && [ -S trunk1 ] && break; sleep 0.1; done

@@ -4,6 +4,7 @@ need "$GUESTS/vmlinuz" "$GUESTS/initrd-modules.gz" "$GUESTS/modules/pcnet32.ko"
 
 switch=$BUILD/retrace-switch mac=52:54:00:00:00:01 pid=''
 trap 'kill $pid 2>/dev/null || true' EXIT
+trap 'exit 1' TERM INT HUP
 start() {
     "$switch" --port lan --control ctl 2>>switch.log &
     pid=$!
