@@ -18,7 +18,7 @@
 #ifdef STRESS
 enum { LOG_ENTRIES = 2, KEEP_SLOW = 0 };
 #else
-enum { LOG_ENTRIES = 1 << 16, KEEP_SLOW = 1 };
+enum { LOG_ENTRIES = 1 << 18 /* reads and writes of 512 MiB */, KEEP_SLOW = 1 };
 #endif
 
 static void phys_changed(void *arg)
