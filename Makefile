@@ -64,7 +64,7 @@ $(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench fuzz images fuzz-targets lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench bench-disk fuzz images fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -185,6 +185,9 @@ check-guest: all
 
 bench: all $(BUILD)/bench-driver
 	bench/run.sh $(BUILD)
+
+bench-disk: all $(BUILD)/bench-driver # sequential disk transfers inside Linux
+	bench/disk.sh $(BUILD)
 
 $(BUILD)/bench-driver: bench/driver.c
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
