@@ -247,6 +247,55 @@ QUICK bool quick_sqrt(uint16_t cw, struct f80 a, struct f80 *r, uint16_t *status
     return quick_round(cw, false, (quick_exp(a) - FP_BIAS - odd) / 2 + FP_BIAS, root, lo, r, status);
 }
 
+/* FRNDINT, by any rounding control. */
+QUICK bool quick_to_whole(uint16_t cw, struct f80 a, struct f80 *r, uint16_t *status)
+{
+    uint64_t hi, lo, up;
+    bool sign = a.se >> 15;
+    int32_t shift = FP_BIAS + 63 - quick_exp(a);
+    unsigned rc = cw & FP_RC_FIELD;
+    if (UNLIKELY(!quick_is_operand(a)))
+        return false;
+    *r = a;
+    *status = 0;
+    if (shift <= 0 || a.mant == 0)
+        return true;
+    quick_shift(a.mant, (uint32_t)shift, &hi, &lo);
+    if (rc == FP_RC_NEAREST)
+        up = quick_nearest(hi, lo);
+    else
+        up = (lo != 0) & (rc == (sign ? FP_RC_DOWN : FP_RC_UP));
+    hi += up;
+    *status = quick_status(lo != 0, up);
+    *r = (struct f80){0, (uint16_t)((uint32_t)sign << 15)};
+    if (hi == 0)
+        return true;
+    unsigned n = u64_clz(hi);
+    return quick_pack(sign, FP_BIAS + 63 - (int32_t)n, hi << n, r);
+}
+
+/* FPREM in one step, that is for exponents less than 64 apart; always exact. *quotient: its low bits. */
+QUICK bool quick_rem(struct f80 a, struct f80 b, struct f80 *r, uint64_t *quotient)
+{
+    if (UNLIKELY(!quick_is_operand(a)) || UNLIKELY(!quick_is_operand(b)) || UNLIKELY(b.mant == 0))
+        return false;
+    int32_t apart = quick_exp(a) - quick_exp(b);
+    *r = a;
+    *quotient = 0;
+    if (apart < 0 || a.mant == 0)
+        return true;
+    if (UNLIKELY(apart > 63))
+        return false;
+    struct u128 n = {a.mant >> 1 >> (63 - apart), a.mant << apart};
+    uint64_t rest;
+    *quotient = u128_div64(n, b.mant, &rest);
+    *r = (struct f80){0, a.se & 0x8000};
+    if (rest == 0)
+        return true;
+    unsigned shift = u64_clz(rest);
+    return quick_pack(a.se >> 15, quick_exp(b) - (int32_t)shift, rest << shift, r);
+}
+
 /* Without branches, since outcomes are what programs cannot foretell either. */
 struct quick_relation {
     uint32_t less, equal;

@@ -171,6 +171,34 @@ HANDLER(fsqrt)
     DONE;
 }
 
+HANDLER(frndint)
+{
+    unsigned r0 = x87_register(c, 0);
+    struct f80 r;
+    uint16_t status;
+    REQUIRE(x87_ready(c));
+    REQUIRE(!x87_empty(c, r0));
+    REQUIRE(quick_to_whole(X87->control, x87_get(c, r0), &r, &status));
+    x87_set(c, r0, r);
+    x87_raise(c, status);
+    DONE;
+}
+
+/* C0 C3 C1 = quotient bits 2 1 0; C2 clear: done. */
+HANDLER(fprem)
+{
+    unsigned r0 = x87_register(c, 0), r1 = x87_register(c, 1);
+    struct f80 r;
+    uint64_t q;
+    REQUIRE(x87_ready(c));
+    REQUIRE(!x87_any_empty(c, r0, r1));
+    REQUIRE(quick_rem(x87_get(c, r0), x87_get(c, r1), &r, &q));
+    uint32_t conditions = (q & 4 ? FPU_C0 : 0) | (q & 2 ? FPU_C3 : 0) | (q & 1 ? FPU_C1 : 0);
+    x87_set(c, r0, r);
+    X87->status = (uint16_t)((X87->status & ~(FPU_CONDITION | FPU_C1)) | conditions);
+    DONE;
+}
+
 /* --- comparisons --- */
 
 /* FCOM, FUCOM: the same without NaNs. */
@@ -240,6 +268,19 @@ HANDLER(ftst)
     REQUIRE(!x87_empty(c, r0));
     REQUIRE(quick_compare(x87_get(c, r0), (struct f80){0, 0}, &r));
     x87_relate(c, r);
+    DONE;
+}
+
+/* The class in C3 C2 C0 (empty, zero, normal), the sign in C1. */
+HANDLER(fxam)
+{
+    unsigned r0 = x87_register(c, 0);
+    struct f80 a = x87_get(c, r0);
+    REQUIRE(x87_ready(c));
+    REQUIRE(x87_empty(c, r0) || quick_is_operand(a));
+    uint32_t class = x87_empty(c, r0) ? FPU_C3 | FPU_C0 : a.mant ? FPU_C2 : FPU_C3;
+    uint32_t conditions = class | (a.se >> 15 ? FPU_C1 : 0);
+    X87->status = (uint16_t)((X87->status & ~(FPU_CONDITION | FPU_C1)) | conditions);
     DONE;
 }
 
@@ -495,7 +536,10 @@ static fast_handler *find_register_handler(const struct insn *o)
     case 0x1e4: return ftst;
     case 0x1e8: return fld1;
     case 0x1ee: return fldz;
+    case 0x1e5: return fxam;
+    case 0x1f8: return fprem;
     case 0x1fa: return fsqrt;
+    case 0x1fc: return frndint;
     case 0x2e9: case 0x6d9: return compp;
     case 0x7e0: return fnstsw_ax;
     default: break;

@@ -382,7 +382,7 @@ static void float_instruction(struct program *p, struct rng *r)
 {
     static const uint8_t loads[][2] = {{0xd9, 0}, {0xdd, 0}, {0xdb, 0}, {0xdf, 0}, {0xdf, 5}, {0xdb, 5}, {0xdb, 0}, {0xd9, 0}};
     static const uint8_t stores[][2] = {{0xd9, 2}, {0xd9, 3}, {0xdd, 2}, {0xdd, 3}, {0xdb, 2}, {0xdb, 3}, {0xdf, 3}, {0xdf, 7}, {0xdb, 7}, {0xdd, 7}, {0xd9, 7}};
-    static const uint8_t constants[] = {0xe8, 0xee, 0xeb, 0xe0, 0xe1, 0xe4, 0xfa, 0xfc};
+    static const uint8_t constants[] = {0xe8, 0xee, 0xeb, 0xe0, 0xe1, 0xe4, 0xfa, 0xfc, 0xe5, 0xf8};
     const uint8_t *op;
     switch (below(r, 16)) {
     case 0: case 1: case 2: case 3:
@@ -397,7 +397,7 @@ static void float_instruction(struct program *p, struct rng *r)
     case 8: case 9: byte(p, 0xd8), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
     case 10: byte(p, 0xdc), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
     case 11: byte(p, 0xde), byte(p, 0xc0 | below(r, 8) << 3 | below(r, 3)); break;
-    case 12: byte(p, 0xd9), byte(p, constants[below(r, 8)]); break;
+    case 12: byte(p, 0xd9), byte(p, constants[below(r, sizeof(constants))]); break;
     case 13: byte(p, 0xd9), byte(p, 0xc0 | below(r, 16)); break;
     case 14: byte(p, 0xd8 + below(r, 8)), byte(p, 0xc0 | below(r, 64)); break;
     default: below(r, 2) ? control_word(p, r) : (byte(p, 0xdb), byte(p, 0xe3)); /* FNINIT */

@@ -236,6 +236,31 @@ static void numbers_to_memory_agree(void **state)
     }
 }
 
+static void whole_numbers_and_remainders_agree(void **state)
+{
+    struct rng r = {19};
+    unsigned answers = 0;
+    (void)state;
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        struct fp_ctx x = context(&r, false), y = x;
+        struct f80 a = operand(&r), b = operand(&r), got;
+        struct fp_quotient q;
+        uint64_t quotient;
+        uint16_t status;
+        if (quick_to_whole(x.cw, a, &got, &status)) {
+            struct f80 want = f80_round_to_integer(&x, a);
+            assert_true(got.mant == want.mant && got.se == want.se && status == status_of(&x));
+        }
+        if (!quick_rem(a, b, &got, &quotient))
+            continue;
+        struct f80 want = f80_rem(&y, a, b, false, &q);
+        assert_true(got.mant == want.mant && got.se == want.se && y.flags == 0 && !q.partial);
+        assert_int_equal(quotient & 7, q.low_bits);
+        answers++;
+    }
+    assert_true(answers > ROUNDS / 3);
+}
+
 static void integers_agree(void **state)
 {
     struct rng r = {17};
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test(comparisons_agree),
         cmocka_unit_test(numbers_from_memory_agree),
         cmocka_unit_test(numbers_to_memory_agree),
+        cmocka_unit_test(whole_numbers_and_remainders_agree),
         cmocka_unit_test(integers_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
