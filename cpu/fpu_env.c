@@ -7,6 +7,7 @@
  *
  * Wired by cpu/fpu_ops.c (ESC opcodes) and ref.c (0F AE /0, /1).
  */
+#include "cpu/operand.h"
 #include "cpu/sse.h"
 
 enum { ENV_WORDS = 7, REGISTER_BYTES = 10, FX_BYTES = 512, FX_ST = 32, FX_XMM = 160 };
@@ -223,7 +224,7 @@ static void fx_check(struct cpu *c, const struct insn *i, bool write)
     if ((c->st.seg[i->seg].base + insn_ea(c, i)) & 15) {
         raise_gp(c, 0);
     }
-    uint32_t ea = insn_ea(c, i), to_end = 0u - ea; /* an operand may go on at 0 */
+    uint32_t ea = insn_ea(c, i), to_end = address_mask(i) - ea + 1; /* an operand may go on at 0 */
     if (to_end == 0 || to_end >= FX_BYTES) {
         (void)seg_linear(c, i->seg, ea, FX_BYTES, write);
         return;
