@@ -365,6 +365,46 @@ static void compose_vectors(struct program *p, struct rng *r)
         byte(p, 0x90);
 }
 
+static bool is_vector_opcode(uint32_t op)
+{
+    return (op >= 0x10 && op <= 0x17) || (op >= 0x28 && op <= 0x2f) || (op >= 0x50 && op <= 0x76) || op == 0x7e ||
+           op == 0x7f || op == 0xc2 || (op >= 0xc4 && op <= 0xc6) || (op >= 0xd1 && op <= 0xfe);
+}
+
+/* With its prefix and operands; registers 0 to 3, so that ESP stays. 71-73 are shifts by an immediate: /2 /4 /6 (/3 /7). */
+static void vector_form(struct program *p, struct rng *r, uint32_t prefix, uint32_t op, bool memory)
+{
+    static const uint8_t shifts[] = {2, 4, 6, 2}, quad_shifts[] = {2, 3, 6, 7};
+    bool shift = op >= 0x71 && op <= 0x73;
+    uint32_t reg = !shift ? below(r, 4) : op == 0x73 ? quad_shifts[below(r, 4)] : shifts[below(r, 4)];
+    if (prefix)
+        byte(p, prefix);
+    byte(p, 0x0f), byte(p, op);
+    if (memory && !shift)
+        byte(p, reg << 3 | 5), word(p, DATA + 16 * below(r, 64), 4);
+    else
+        byte(p, 0xc0 | reg << 3 | below(r, 4));
+    if (shift || op == 0x70 || op == 0xc2 || (op >= 0xc4 && op <= 0xc6))
+        byte(p, op == 0xc2 ? below(r, 8) : rnd(r));
+}
+
+/* Each opcode with each prefix in turn, from a random one on. What is no instruction faults and goes on elsewhere. */
+static void compose_every_vector(struct program *p, struct rng *r)
+{
+    static const uint8_t prefixes[] = {0, 0x66, 0xf3, 0xf2};
+    uint32_t first = below(r, 1024);
+    p->len = 0;
+    for (uint32_t n = 0; n < 1024 && p->len + 32 < CODE_SIZE; n++) {
+        uint32_t k = (first + n) % 1024, op = k >> 2;
+        if (!is_vector_opcode(op))
+            continue;
+        vector_form(p, r, prefixes[k & 3], op, false);
+        vector_form(p, r, prefixes[k & 3], op, true);
+    }
+    while (p->len < CODE_SIZE)
+        byte(p, 0x90);
+}
+
 /* A control word of every rounding and precision, mostly with all exceptions masked: mov word [m], imm; fldcw [m]. */
 static void control_word(struct program *p, struct rng *r)
 {
@@ -715,6 +755,7 @@ static void vector_programs_run_alike(void **state)
     lockstep("pentium4", FLAT, compose_vectors, first_seed(), seeds());
     lockstep("pentium4", PAGED, compose_vectors, first_seed(), seeds());
     lockstep("pentium3", SEGMENTED, compose_vectors, first_seed(), seeds());
+    lockstep("pentium4", FLAT, compose_every_vector, first_seed(), seeds());
 }
 
 static void float_programs_run_alike(void **state)
