@@ -63,7 +63,7 @@ static void *pack_clusters(void *arg)
     struct packing *k = arg;
     for (size_t i; (i = atomic_fetch_add(&k->next, 1)) * k->cluster < k->len;) {
         size_t at = i * k->cluster, n = cluster_len(k->len, k->cluster, i);
-        k->c->packed_len[i] = img_is_zero(k->p + at, n)
+        k->c->packed_len[i] = k->c->grain && img_is_zero(k->p + at, n)
                                   ? ZERO_CLUSTER
                                   : qcow2_compress(k->c->target, k->p + at, n, k->c->packed + at);
     }

@@ -3,7 +3,7 @@
  * that reads, writes, flushes, takes and applies snapshots, resizes, checks and repairs it.
  * Besides crashes and sanitizer findings it looks for two promises: an image makes the program
  * open no file but its own (open() is replaced, -Wl,--wrap), and memory stays bounded
- * (-rss_limit_mb). `make fuzz TIME=seconds` runs it; each finding becomes a test in
+ * (-rss_limit_mb). `make fuzz FUZZ=qcow2 FUZZ_SECONDS=n` runs it; each finding becomes a test in
  * tests/disk/test_qcow2_fuzz.c.
  *
  * The image is a file in memory, so that nothing depends on the host's disk.
