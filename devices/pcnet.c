@@ -436,6 +436,7 @@ static void write_csr0(struct pcnet *x, uint16_t value)
     }
     if (value & (C0_INIT | C0_STRT))
         s->csr[0] &= (uint16_t)~C0_STOP;
+    value &= (uint16_t)~(s->csr[0] & (C0_INIT | C0_STRT)); /* done once until STOP: drivers write back what they read */
     if (value & C0_INIT)
         initialize(x);
     s->csr[0] |= value & (C0_INIT | C0_STRT);

@@ -375,6 +375,64 @@ static void loopback_comes_back_through_the_rings(void **state)
     assert_memory_equal(got, frame, sizeof(frame));
 }
 
+/* Some drivers (iPXE's) acknowledge causes by writing back all of CSR0, INIT and STRT included: neither happens twice. */
+static void writing_csr0_back_does_not_begin_again(void **state)
+{
+    struct bench *b = *state;
+    start_rings(b, 2, 0, 2048);
+    arrive(b, our_mac, 100);
+    csr(b, 0, get_csr(b, 0));
+    assert_int_equal(get_csr(b, 0) & (RINT | TXON | RXON | STRT | INIT), TXON | RXON | STRT | INIT);
+    arrive(b, our_mac, 100); /* into the second buffer */
+    assert_int_equal(phys_read(b->phys, desc(b, RX_RING, 1) + 7, 1) & 0x80, 0);
+    csr(b, 0, STOP);
+    csr(b, 0, INIT); /* after STOP it does */
+    assert_int_equal(get_csr(b, 0) & (IDON | RXON), IDON);
+}
+
+/* What no Ethernet carries, from a host's wire: runts are padded by their sender (they count as such), less than a header
+ * is nothing; up to 1518 bytes fit (a VLAN tag; two with 1500 bytes of data do not); jumbo frames are nobody's. */
+static void runts_and_jumbo_frames_are_defined(void **state)
+{
+    static const struct {
+        size_t len, stored; /* 0: dropped; else with CRC */
+    } cases[] = {{0, 0}, {1, 0}, {13, 0}, {14, 64}, {59, 64}, {60, 64}, {1514, 1518}, {1518, 1522}, {1519, 0}, {1522, 0}, {9018, 0}};
+    static uint8_t frame[9018];
+    struct bench *b = *state;
+    memcpy(frame, our_mac, 6);
+    memcpy(frame + 12, "\x81\x00\x00\x05\x81\x00\x00\x06\x08\x00", 10); /* tags are data to the card */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        csr(b, 0, STOP);
+        start_rings(b, 2, 0, 2048);
+        pcnet_receive(card(b), frame, cases[i].len);
+        bool taken = !(phys_read(b->phys, desc(b, RX_RING, 0) + 7, 1) & 0x80);
+        assert_int_equal(taken, cases[i].stored != 0);
+        assert_int_equal((get_csr(b, 0) & RINT) != 0, taken);
+        if (taken)
+            assert_int_equal(length_of(b, 0), cases[i].stored);
+    }
+}
+
+/* A buffer of 4096 bytes (count 0) and one of 1 byte are both legal descriptors; what leaves is what a wire carries. */
+static void transmits_of_odd_lengths_are_defined(void **state)
+{
+    static const unsigned lens[] = {1, 13, 1518, 1519, 4096};
+    struct bench *b = *state;
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+        csr(b, 0, STOP);
+        start_rings(b, 2, 0, 2048);
+        unsigned before = far_end(b)->frames;
+        put_desc(b, TX_RING, 0, TX_DATA, lens[i], 0x83);
+        csr(b, 0, TDMD);
+        clock_step(b, 100000000);
+        assert_int_equal(far_end(b)->frames - before, lens[i] <= 1518);
+        assert_int_equal((get_csr(b, 0) & BABL) != 0, lens[i] > 1518);
+        assert_int_equal(phys_read(b->phys, desc(b, TX_RING, 0) + 7, 1) & 0x80, 0); /* given back either way */
+        if (lens[i] <= 1518)
+            assert_int_equal(far_end(b)->len, lens[i]);
+    }
+}
+
 static void the_link_shows_in_bcr4(void **state)
 {
     struct bench *b = *state;
@@ -433,6 +491,9 @@ int main(void)
         TEST(frames_follow_each_other_at_the_pace_of_the_wire),
         TEST(oversized_frames_are_babble),
         TEST(loopback_comes_back_through_the_rings),
+        TEST(writing_csr0_back_does_not_begin_again),
+        TEST(runts_and_jumbo_frames_are_defined),
+        TEST(transmits_of_odd_lengths_are_defined),
         TEST(the_link_shows_in_bcr4),
         TEST(wild_registers_do_no_harm),
         DEVICE_TESTS_OF(pcnet),
