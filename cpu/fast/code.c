@@ -440,8 +440,7 @@ static struct slot *emit_plain(struct run *r, const struct insn *o)
     return at;
 }
 
-/* Nothing after these is reached by falling through. */
-static bool ends_run(const struct insn *o)
+bool fast_ends_run(const struct insn *o)
 {
     switch (o->op) {
     case OP_JMP: case OP_JMPI: case OP_JMPF: case OP_JMPFI: case OP_RET: case OP_RETF: case OP_IRET:
@@ -524,7 +523,7 @@ static bool decode_next(struct run *r)
     r->off += o.len;
     r->cnt++;
     r->total++;
-    return !ends_run(&o);
+    return !fast_ends_run(&o);
 }
 
 /* Points a branch within the page at its target and charges for it. */

@@ -240,6 +240,7 @@ struct slot *fast_find(struct cpu *c); /* code at cur_lin; NULL: cannot be cache
 bool fast_decode_at(struct cpu *c, const struct code_page *pg, uint32_t off, struct insn *o);
 void fast_drop_all(struct cpu *c);
 void fast_translations_dropped(void *cpu, enum mmu_dropped what, laddr page); /* mmu.flushed */
+bool fast_ends_run(const struct insn *o); /* nothing is decoded behind it */
 struct code_page *fast_page(struct cpu *c); /* of cur_lin; NULL as above */
 void fast_bind(struct fast *f, struct slot *branch, const struct slot *to); /* branch within a page */
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len);

@@ -209,16 +209,13 @@ static uint32_t keep_insn(struct fast *f, const struct insn *o)
     return f->insns_used++;
 }
 
-/* After these the next slot is none of the same run. */
-static bool leaves_run(const struct insn *o) { return o->op == OP_JMP || o->op == OP_JMPI || o->op == OP_RET; }
-
 static unsigned rare_kind(const struct insn *o)
 {
     if (is_repeated_string(o))
         return RARE_STRING;
     if ((o->op == OP_MOVTOSEG || o->op == OP_POPSEG) && o->dst != SEG_SS)
         return RARE_SEGMENT;
-    return may_change_context(o->op) || leaves_run(o) ? RARE_OTHER : RARE_PLAIN;
+    return may_change_context(o->op) || fast_ends_run(o) ? RARE_OTHER : RARE_PLAIN;
 }
 
 bool fast_make_rare(struct fast *f, struct slot *i, const struct insn *o)
