@@ -23,10 +23,9 @@
  * would not start. `-cpu 386,-bswap` is the chip as it was. */
 /* Not all names are CPUs of their own: "8088" is in the BIOS's eyes an 8086. */
 static const struct cpu_model models[] = {
-    {.name = "8086", .help = "Intel 8086 with 8087: real mode, 1 MiB", .level = CPU_8086,
-     .features = FEAT_FPU},
-    {.name = "186", .help = "Intel 80186 with 8087", .level = CPU_186, .features = FEAT_FPU},
-    {.name = "286", .help = "Intel 80286 with 80287: 16-bit protected mode, 16 MiB", .level = CPU_286,
+    {.name = "8086", .help = "Intel 8086: real mode, 1 MiB", .level = CPU_8086},
+    {.name = "186", .help = "Intel 80186", .level = CPU_186},
+    {.name = "286", .help = "Intel 80286 with 80287XL: 16-bit protected mode, 16 MiB", .level = CPU_286,
      .features = FEAT_FPU},
     {.name = "386", .help = "Intel 386DX with 387: paging, V86 mode (and BSWAP, for the firmware)", .level = CPU_386,
      .features = FEAT_FPU | FEAT_BSWAP, .signature = 0x0308},

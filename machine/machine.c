@@ -393,6 +393,22 @@ void machine_press_eject(struct machine *m, unsigned drive)
     drain_input(m);
 }
 
+enum emu_err machine_drop_file(struct machine *m, const char *path, struct error *err)
+{
+    enum emu_err e = machine_insert(m, 0, path, NULL, false, err);
+    unsigned d = 0;
+    if (e != EMU_FORMAT)
+        return e;
+    while (d < IDE_DRIVES && !(m->cfg.ide[d].present && m->cfg.ide[d].cdrom))
+        d++;
+    if (d == IDE_DRIVES)
+        return error_set(err, EMU_ARG, "%s has no floppy's size, and the machine has no CD drive (-cdrom)", path);
+    if (!machine_locked(m, MEDIA_IDE + d))
+        return machine_insert(m, MEDIA_IDE + d, path, NULL, true, err);
+    machine_press_eject(m, MEDIA_IDE + d);
+    return error_set(err, EMU_ARG, "the guest has locked the CD drive and was asked to eject; drop the file again");
+}
+
 enum emu_err machine_flush(struct machine *m, struct error *err)
 {
     enum emu_err first = EMU_OK;

@@ -113,6 +113,9 @@ struct blk *machine_medium(const struct machine *m, unsigned drive);
 bool machine_locked(const struct machine *m, unsigned drive);
 /* The eject button of a locked drive: the guest is asked. */
 void machine_press_eject(struct machine *m, unsigned drive);
+/* A file that the user drops on the machine: into floppy drive 0 where it has a floppy's size, else into the first CD
+ * drive. A locked tray is asked to open, which is an error here. */
+MUST_CHECK enum emu_err machine_drop_file(struct machine *m, const char *path, struct error *err);
 /* Writes everything that is buffered to the images. */
 MUST_CHECK enum emu_err machine_flush(struct machine *m, struct error *err);
 

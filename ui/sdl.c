@@ -128,6 +128,15 @@ static void on_window(struct sdl_window *w, struct machine *m, const SDL_WindowE
         w->resized = e->data1 != w->asked_w || e->data2 != w->asked_h;
 }
 
+/* An image: into its drive. */
+static void on_drop(struct sdl_window *w, struct machine *m, char *path)
+{
+    struct error err;
+    if (machine_drop_file(m, path, &err))
+        SDL_ShowSimpleMessageBox(SDL_MESSAGEBOX_WARNING, w->title, err.text, w->window);
+    SDL_free(path);
+}
+
 static void on_event(struct sdl_window *w, struct machine *m, const SDL_Event *e, bool *quit)
 {
     switch (e->type) {
@@ -147,6 +156,7 @@ static void on_event(struct sdl_window *w, struct machine *m, const SDL_Event *e
     case SDL_WINDOWEVENT:
         on_window(w, m, &e->window);
         break;
+    case SDL_DROPFILE: on_drop(w, m, e->drop.file); break;
     default: break;
     }
 }

@@ -442,6 +442,19 @@ static void media_change_and_a_bad_image_changes_nothing(void **state)
     expect(f, "eject flopy1", "did you mean \"floppy1\"");
 }
 
+static void a_dropped_file_goes_into_the_drive_that_it_fits(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+    assert_int_equal(machine_drop_file(f->m, f->image, &err), EMU_OK);
+    expect(f, "info block", "floppy0: 360 KiB\n");
+    write_file(f->file, 3000000);
+    assert_int_equal(machine_drop_file(f->m, f->file, &err), EMU_ARG);
+    assert_non_null(strstr(err.text, "no CD drive"));
+    expect(f, "info block", "floppy0: 360 KiB\n");
+    assert_int_equal(machine_drop_file(f->m, "/nowhere/x", &err), EMU_IO);
+}
+
 /* Twice 1: the format named, and found out. As raw the file is no floppy. */
 static void qcow2_images_can_be_put_in(void **state)
 {
@@ -510,6 +523,7 @@ int main(void)
         T(keys_are_pressed_and_released),
         T(the_mouse_moves_and_clicks),
         T(media_change_and_a_bad_image_changes_nothing),
+        T(a_dropped_file_goes_into_the_drive_that_it_fits),
         T(qcow2_images_can_be_put_in),
         T(the_reset_button_starts_over),
         T(trace_words),
