@@ -220,7 +220,7 @@ static void divide_flags(struct cpu *c, unsigned size, uint64_t n, uint32_t d)
 {
     uint32_t rest = (uint32_t)(n >> 8 * size), mask = alu_mask(size);
     alu_sub(size, rest, d, &c->fr, &c->fx);
-    if (rest >= d)
+    if (d == 0 || rest >= d)
         return; /* divide error */
     for (unsigned k = 8 * size; k-- > 0;) {
         bool out = alu_msb(size, rest);

@@ -43,9 +43,9 @@ includes() {
             may["ui"] = may["board"] " ui"
             may["img"] = "base disk img"
             may["switchd"] = "base net switchd"
-            may["tests"] = may["board"] " ui tests"
+            may["tests"] = may["board"] " ui img tests"
             may["tools"] = ""
-            may["bench"] = ""
+            may["bench"] = "." # its guests: what lies beside them
         }
         {
             split($3, quoted, "\"")
