@@ -42,7 +42,7 @@ static void need(bool there, const char *what)
     do {                                                                                           \
         int rc_ = img_tool_sh(t, __VA_ARGS__);                                                     \
         if (rc_ != 0)                                                                              \
-            fail_msg("exit status %d of: " #__VA_ARGS__, rc_);                                     \
+            fail_msg("exit status %d of: %s", rc_, #__VA_ARGS__);                                    \
     } while (0)
 
 static void assert_says(const struct img_tool *t, const char *word)
