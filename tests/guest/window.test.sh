@@ -115,7 +115,8 @@ count=$(moves)
 xdotool mousemove_relative 5 5
 sleep 0.5
 [ "$(moves)" = "$count" ] || die "a released mouse moved the guest's"
-events | tr ' ' '\n' | awk -F: 'NF == 2 { down[$1] = $2 } END { for (k in down) if (down[k]) exit 1 }' || die "a key is stuck: $(events)"
+all_up() { events | tr ' ' '\n' | awk -F: 'NF == 2 { down[$1] = $2 } END { for (k in down) if (down[k]) exit 1 }'; }
+await 20 all_up || die "a key is stuck: $(events)"
 
 # Idle at the prompt: under 3% of a host core (10% here, for busy hosts and unoptimized builds).
 if [ "$SLOW" = 1 ]; then
