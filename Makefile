@@ -40,7 +40,7 @@ UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
 # Further copies of the fast core's handlers (struct fast_handlers in cpu/fast/core.h): the same code again
 # with names of its own.
 HANDLER_OBJ := $(filter %/select.o $(BUILD)/obj/cpu/fast/h_% $(BUILD)/obj/cpu/fast/special_%,$(CORE_OBJ))
-COPY_OBJ := $(if $(filter 4,$(COPIES)),$(foreach n,1 2 3,$(BUILD)/obj/cpu/fast/handlers_$(n).o))
+COPY_OBJ := $(if $(filter 2,$(COPIES)),$(BUILD)/obj/cpu/fast/handlers_1.o)
 
 IMG_SRC := $(wildcard img/*.c)
 IMG_OBJ := $(IMG_SRC:%.c=$(BUILD)/obj/%.o)

@@ -24,7 +24,7 @@ static inline uint32_t alu_msb(unsigned size, uint32_t v) { return v >> (8 * siz
 /* Result `t` (with carry or borrow above it) of a sum or difference of a and b. */
 static inline uint32_t alu_arith(unsigned size, uint64_t t, uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
 {
-    *fr = alu_sext(size, (uint32_t)t) | (t >> 8 * size & 1) << 32;
+    *fr = alu_sext(size, (uint32_t)t) | t >> 8 * size << 32;
     *fx = alu_sext(size, a ^ b);
     return (uint32_t)t & alu_mask(size);
 }

@@ -1,6 +1,6 @@
 /*
  * Arithmetic flags, always exact, in two words (INTERPRETER.md 4.2):
- *   fr  bits 0-31 the result, sign-extended from 8 or 16 bits; bit 32 CF
+ *   fr  bits 0-31 the result, sign-extended from 8 or 16 bits; bit 32 CF; above it anything
  *   fx  a ^ b, sign-extended likewise; bit 63 inverts SF, bits 55-48 are xored into PF's byte,
  *       bit 4 gives AF with fr, bits 31/32 give OF with fr
  *   CF = fr.32   ZF = fr[31:0] == 0   PF = parity of (fr ^ fx >> 48) & FF   AF = (fr ^ fx).4
@@ -55,6 +55,11 @@ static inline uint32_t fl_of(uint64_t fr, uint64_t fx)
 {
     return (uint32_t)((fr ^ fx) >> 31 ^ (fr ^ fx) >> 32) & 1;
 }
+/* SF ^ OF: less, in comparisons of signed numbers. Bit 31 of fr is in both. */
+static inline uint32_t fl_lt(uint64_t fr, uint64_t fx)
+{
+    return (uint32_t)((fr ^ fx) >> 32 ^ fx >> 31 ^ fx >> 63) & 1;
+}
 
 /* The six arithmetic bits of EFLAGS. */
 static inline uint32_t fl_arith(uint64_t fr, uint64_t fx)
@@ -75,10 +80,9 @@ static inline void fl_encode(uint32_t f, uint64_t *fr, uint64_t *fx)
 /* Replaces CF and OF, keeps the rest (AF PF ZF SF). */
 static inline void fl_set_cf_of(uint64_t *fr, uint64_t *fx, uint32_t cf, uint32_t of)
 {
-    uint64_t r = (*fr & 0xffffffffu) | (uint64_t)cf << 32, x = *fx ^ r;
-    uint64_t now = (x >> 31 ^ x >> 32) & 1;
-    *fx ^= (now ^ of) << 32;
-    *fr = r;
+    uint64_t carry = 1ull << 32, x = (*fr ^ *fx) >> 31 ^ cf ^ of;
+    *fx = (*fx & ~carry) | (x << 32 & carry);
+    *fr = (uint32_t)*fr | (uint64_t)cf << 32;
 }
 
 /* Condition 0..15 of Jcc, SETcc, CMOVcc (SDM 1 B.1). */
@@ -92,8 +96,8 @@ static inline bool fl_cond(unsigned cc, uint64_t fr, uint64_t fx)
     case 3: v = fl_cf(fr) | fl_zf(fr); break;
     case 4: v = fl_sf(fr, fx); break;
     case 5: v = fl_pf(fr, fx); break;
-    case 6: v = fl_sf(fr, fx) ^ fl_of(fr, fx); break;
-    default: v = fl_zf(fr) | (fl_sf(fr, fx) ^ fl_of(fr, fx)); break;
+    case 6: v = fl_lt(fr, fx); break;
+    default: v = fl_zf(fr) | fl_lt(fr, fx); break;
     }
     return (v ^ (cc & 1)) != 0;
 }

@@ -293,8 +293,8 @@ static const struct fast_handlers *next_copy(const struct run *r)
 {
     static const struct fast_handlers *const copies[] = {
         &fast_handlers,
-#if FAST_COPIES == 4
-        &fast_handlers_1, &fast_handlers_2, &fast_handlers_3,
+#if FAST_COPIES == 2
+        &fast_handlers_1,
 #endif
     };
     return copies[r->f->pool_used % FAST_COPIES];

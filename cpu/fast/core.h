@@ -99,6 +99,13 @@ typedef struct slot *fast_handler(ARGS);
 #define ADVANCE(n) (i += (n))
 #endif
 #define NEXT do { ADVANCE(1); DISPATCH; } while (0)
+/* Keeps the arguments where they arrived: gcc else moves them aside to make room, and back. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(_WIN32) && !defined(FAST_LOOPCALL)
+#define FAST_STAY 1
+#define STAY __asm__("" : "+D"(c), "+d"(fr), "+c"(fx))
+#else
+#define STAY (void)0
+#endif
 #define SLOW TAIL(fast_slow)
 
 struct slot {
@@ -293,7 +300,8 @@ extern fast_handler *const fast_jump_table[J_COUNT];
 extern fast_handler *const fast_indirect_table[2][2][4]; /* JMP CALL; flat, any; R M0 M1 M2 */
 
 /* The handlers as a whole. There are FAST_COPIES of them, and the slots take them in turn: hosts predict
- * an indirect jump best that always goes to the same place, and cheapest by far. The copies are made of
+ * an indirect jump best that always goes to the same place, and cheapest by far; but a program with much code
+ * wants all that a host predicts and caches for few of them. The copies are made of
  * the same objects by the linker (Makefile). */
 struct fast_handlers {
     bool (*select)(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s);
@@ -304,7 +312,7 @@ struct fast_handlers {
 #ifndef FAST_COPIES
 #define FAST_COPIES 1
 #endif
-extern const struct fast_handlers fast_handlers, fast_handlers_1, fast_handlers_2, fast_handlers_3;
+extern const struct fast_handlers fast_handlers, fast_handlers_1;
 
 /* --- registers by offset --------------------------------------------------------------------- */
 #define REG_AT(off) (*(uint64_t *)(void *)((char *)c + (off)))
@@ -355,10 +363,17 @@ INLINE void store16(uint8_t *p, uint32_t v) { store_le16(p, (uint16_t)v); }
 INLINE void store32(uint8_t *p, uint32_t v) { store_le32(p, v); }
 
 /* --- memory operands ------------------------------------------------------------------------- */
+/* Most operands are aligned, which is the cheaper test. */
+INLINE bool crosses_page(uint32_t l, unsigned size)
+{
+    bool aligned = size <= 4 && LIKELY((l & (size - 1)) == 0);
+    return !aligned && UNLIKELY((l & (FAST_PAGE - 1)) > FAST_PAGE - size);
+}
+
 INLINE bool fast_host(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
 {
     uint64_t entry = map[l >> PHYS_PAGE_SHIFT];
-    if (UNLIKELY(!(entry & MMU_VALID)) || UNLIKELY((l & (FAST_PAGE - 1)) > FAST_PAGE - size))
+    if (UNLIKELY(!(entry & MMU_VALID)) || crosses_page(l, size))
         return false;
     *p = mmu_entry_host(entry, l);
     return true;
@@ -409,10 +424,14 @@ INLINE bool fast_write_2(struct cpu *c, const struct slot *i, const uint64_t *tl
 /* Declares `p`, the host address of the memory operand of address kind K, or goes slow. */
 #define SOURCE(K, SIZE) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_read_##K(c, i, TL, (SIZE), &p))) SLOW
+    STAY; \
+    if (UNLIKELY(!fast_read_##K(c, i, TL, (SIZE), &p))) SLOW; \
+    STAY
 #define TARGET(K, SIZE) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_write_##K(c, i, TL, (SIZE), &p))) SLOW
+    STAY; \
+    if (UNLIKELY(!fast_write_##K(c, i, TL, (SIZE), &p))) SLOW; \
+    STAY
 
 #define BYTES_8 1
 #define BYTES_16 2

@@ -64,80 +64,132 @@
 #define SET_BH(v) set8(c, GPR_OFFSET(REG_EBX) + 1, v)
 #define SET(R, v) (GPR(REG_##R) = (uint32_t)(v))
 
+/* Operands of arithmetic: 64 bits, as they were written, with zeros in the upper half, so that sums with their carries
+ * need no extension. That the cpu is named keeps it in its register (STAY). */
+#ifdef FAST_STAY
+#define OPAQUE_AT(v) __asm__("" : "+r"(v) : "D"(c))
+#else
+#define OPAQUE_AT(v) OPAQUE(v)
+#endif
+INLINE uint64_t reg_whole(struct cpu *c, unsigned off)
+{
+    uint64_t v = REG_AT(off);
+    OPAQUE_AT(v);
+    return v;
+}
+INLINE uint64_t load_whole(const uint8_t *p)
+{
+    uint64_t v = load_le32(p);
+    OPAQUE(v);
+    return v;
+}
+#define W_EAX reg_whole(c, GPR_OFFSET(REG_EAX))
+#define W_ECX reg_whole(c, GPR_OFFSET(REG_ECX))
+#define W_EDX reg_whole(c, GPR_OFFSET(REG_EDX))
+#define W_EBX reg_whole(c, GPR_OFFSET(REG_EBX))
+#define W_ESP reg_whole(c, GPR_OFFSET(REG_ESP))
+#define W_EBP reg_whole(c, GPR_OFFSET(REG_EBP))
+#define W_ESI reg_whole(c, GPR_OFFSET(REG_ESI))
+#define W_EDI reg_whole(c, GPR_OFFSET(REG_EDI))
+
 /* Declares `p`: host address for reading or writing at linear address `ea`, or goes slow. */
 #define READ_AT(ea, size) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_host(TL, (ea), (size), &p))) SLOW
+    STAY; \
+    if (UNLIKELY(!fast_host(TL, (ea), (size), &p))) SLOW; \
+    STAY
 #define WRITE_AT(ea, size) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) SLOW
+    STAY; \
+    if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) SLOW; \
+    STAY
 #define EA(B) (V_##B + i->a)
 #define EAX(B, X) (V_##B + (V_##X << (i->sc & 31)) + i->a)
 
-/* 32-bit arithmetic as in cpu/alu.h; bits of fr above the carry may be anything. */
-INLINE uint32_t q_add(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
+/* 32-bit arithmetic as in cpu/alu.h, on operands with zeros in the upper half; bits of fr above the carry may be
+ * anything. */
+#define CARRY (1ull << 32)
+INLINE uint32_t q_add(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx)
 {
-    *fr = (uint64_t)a + b;
+    *fr = a + b;
     *fx = a ^ b;
-    return a + b;
+    return (uint32_t)(a + b);
 }
-INLINE uint32_t q_adc(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
+INLINE uint32_t q_adc(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx)
 {
-    *fr = (uint64_t)a + b + (*fr >> 32 & 1);
-    *fx = a ^ b;
-    return (uint32_t)*fr;
-}
-INLINE uint32_t q_sub(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
-{
-    *fr = (uint64_t)a - b;
-    *fx = a ^ b;
-    return a - b;
-}
-INLINE uint32_t q_sbb(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
-{
-    *fr = (uint64_t)a - b - (*fr >> 32 & 1);
+    *fr = a + b + (*fr >> 32 & 1);
     *fx = a ^ b;
     return (uint32_t)*fr;
 }
-INLINE uint32_t q_and(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a & b); }
-INLINE uint32_t q_or(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a | b); }
-INLINE uint32_t q_xor(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a ^ b); }
+INLINE uint32_t q_sub(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx)
+{
+    *fr = a - b;
+    *fx = a ^ b;
+    return (uint32_t)(a - b);
+}
+INLINE uint32_t q_sbb(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx)
+{
+    *fr = a - b - (*fr >> 32 & 1);
+    *fx = a ^ b;
+    return (uint32_t)*fr;
+}
+INLINE uint32_t q_and(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a & b); }
+INLINE uint32_t q_or(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a | b); }
+INLINE uint32_t q_xor(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx) { return (uint32_t)(*fr = *fx = a ^ b); }
 
 /* INC and DEC: `t` = a + 1 or a - 1 in 64 bits; CF stays, OF comes right by fx. */
-INLINE uint32_t q_step(uint32_t a, uint64_t t, uint64_t *fr, uint64_t *fx)
+INLINE uint32_t q_step(uint64_t a, uint64_t t, uint64_t *fr, uint64_t *fx)
 {
-    uint64_t n = (uint32_t)t | (*fr & (1ull << 32));
-    *fx = (a ^ 1) ^ ((t ^ n) & (1ull << 32));
+    uint64_t n = (uint32_t)t | (*fr & CARRY);
+    *fx = (a ^ 1) ^ ((t ^ n) & CARRY);
     *fr = n;
     return (uint32_t)t;
 }
-INLINE uint32_t q_inc(uint32_t a, uint64_t *fr, uint64_t *fx) { return q_step(a, (uint64_t)a + 1, fr, fx); }
-INLINE uint32_t q_dec(uint32_t a, uint64_t *fr, uint64_t *fx) { return q_step(a, (uint64_t)a - 1, fr, fx); }
-INLINE uint32_t q_neg(uint32_t a, uint64_t *fr, uint64_t *fx) { return q_sub(0, a, fr, fx); }
+INLINE uint32_t q_inc(uint64_t a, uint64_t *fr, uint64_t *fx) { return q_step(a, a + 1, fr, fx); }
+INLINE uint32_t q_dec(uint64_t a, uint64_t *fr, uint64_t *fx) { return q_step(a, a - 1, fr, fx); }
+INLINE uint32_t q_neg(uint64_t a, uint64_t *fr, uint64_t *fx) { return q_sub(0, a, fr, fx); }
 
 /* Shifts by 1..31. `last` is the operand before the last single step. AF = 0, OF of the last step. */
-INLINE uint32_t q_shl(uint32_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
+INLINE uint32_t q_shl(uint64_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
 {
-    *fr = (uint64_t)a << n;
+    *fr = a << n;
     *fx = 0;
     return (uint32_t)*fr;
 }
-INLINE uint32_t q_shr(uint32_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
+INLINE uint32_t q_shr(uint64_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
 {
-    uint32_t last = a >> (n - 1), r = last >> 1;
-    *fr = r | (uint64_t)(last & 1) << 32;
-    *fx = (r & 16) | (uint64_t)((last ^ last >> 31) & 1) << 32;
-    return r;
+    uint64_t last = (uint32_t)a >> (n - 1), r = last >> 1;
+    *fr = r | last << 32;
+    *fx = (*fr & (CARRY | 16)) ^ last >> 31 << 32;
+    return (uint32_t)r;
 }
-INLINE uint32_t q_sar(uint32_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
+INLINE uint32_t q_sar(uint64_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
 {
     int32_t last = (int32_t)a >> (n - 1);
     uint32_t r = (uint32_t)(last >> 1);
-    *fr = r | (uint64_t)((uint32_t)last & 1) << 32;
-    *fx = *fr & (1ull << 32 | 1u << 31 | 16);
+    *fr = r | (uint64_t)(uint32_t)last << 32;
+    *fx = *fr & (CARRY | 1u << 31 | 16);
     return r;
 }
-INLINE uint32_t q_imul(uint32_t a, uint32_t b, uint64_t *fr, uint64_t *fx)
+/* Rotates by 1..31. CF is bit 0 or 31 of the result and OF its exclusive or with a bit: with it, bit 31 of fr ^ fx
+ * cancels out in the bit of fx that gives OF. */
+INLINE uint32_t q_rol(uint32_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
+{
+    uint32_t r = a << n | a >> (32 - n);
+    uint64_t of = (r ^ *fr ^ *fx) << 1 & CARRY;
+    *fr = (uint32_t)*fr | (uint64_t)r << 32;
+    *fx = (*fx & ~CARRY) | of;
+    return r;
+}
+INLINE uint32_t q_ror(uint32_t a, uint32_t n, uint64_t *fr, uint64_t *fx)
+{
+    uint32_t r = a >> n | a << (32 - n);
+    uint64_t of = ((uint64_t)r << 1 ^ *fr ^ *fx) << 1 & CARRY;
+    *fr = (uint32_t)*fr | (uint64_t)(r >> 31) << 32;
+    *fx = (*fx & ~CARRY) | of;
+    return r;
+}
+INLINE uint32_t q_imul(uint64_t a, uint64_t b, uint64_t *fr, uint64_t *fx)
 {
     int64_t v = (int64_t)(int32_t)a * (int32_t)b;
     *fr = (uint32_t)v | (uint64_t)(v != (int32_t)v) << 32;

@@ -13,14 +13,14 @@ fast_handler *fast_special(const struct insn *o, enum fast_mode mode)
 #else
 
 /* dst = f(dst, src): r,r  r,imm  r,m  m,r  m,imm */
-#define ALU_RR(S, D, f) HANDLER(f##_rr_##D##_##S) { SET(D, q_##f(V_##D, V_##S, &FR, &FX)); NEXT; }
+#define ALU_RR(S, D, f) HANDLER(f##_rr_##D##_##S) { SET(D, q_##f(W_##D, W_##S, &FR, &FX)); NEXT; }
 #define ALU_RR_D(D, f) EACH_S(ALU_RR, D, f)
-#define ALU_RI(D, f) HANDLER(f##_ri_##D) { SET(D, q_##f(V_##D, i->b, &FR, &FX)); NEXT; }
-#define ALU_RM(B, D, f) HANDLER(f##_rm_##D##_##B) { READ_AT(EA(B), 4); SET(D, q_##f(V_##D, load32(p), &FR, &FX)); NEXT; }
+#define ALU_RI(D, f) HANDLER(f##_ri_##D) { SET(D, q_##f(W_##D, i->b, &FR, &FX)); NEXT; }
+#define ALU_RM(B, D, f) HANDLER(f##_rm_##D##_##B) { READ_AT(EA(B), 4); SET(D, q_##f(W_##D, load_whole(p), &FR, &FX)); NEXT; }
 #define ALU_RM_D(D, f) EACH_BASE(ALU_RM, D, f)
-#define ALU_MR(B, D, f) HANDLER(f##_mr_##D##_##B) { WRITE_AT(EA(B), 4); store32(p, q_##f(load32(p), V_##D, &FR, &FX)); NEXT; }
+#define ALU_MR(B, D, f) HANDLER(f##_mr_##D##_##B) { WRITE_AT(EA(B), 4); store32(p, q_##f(load_whole(p), W_##D, &FR, &FX)); NEXT; }
 #define ALU_MR_D(D, f) EACH_BASE(ALU_MR, D, f)
-#define ALU_MI(B, f) HANDLER(f##_mi_##B) { WRITE_AT(EA(B), 4); store32(p, q_##f(load32(p), i->b, &FR, &FX)); NEXT; }
+#define ALU_MI(B, f) HANDLER(f##_mi_##B) { WRITE_AT(EA(B), 4); store32(p, q_##f(load_whole(p), i->b, &FR, &FX)); NEXT; }
 #define ALU(f, ...) EACH_D(ALU_RR_D, f) EACH_D(ALU_RI, f) EACH_D(ALU_RM_D, f) EACH_D(ALU_MR_D, f) EACH_BASE(ALU_MI, f)
 
 ALU(add)
@@ -32,21 +32,21 @@ ALU(sub)
 ALU(xor)
 
 /* With index: the commonest */
-#define ALU_RX(X, B, D, f) HANDLER(f##_rx_##D##_##B##_##X) { READ_AT(EAX(B, X), 4); SET(D, q_##f(V_##D, load32(p), &FR, &FX)); NEXT; }
+#define ALU_RX(X, B, D, f) HANDLER(f##_rx_##D##_##B##_##X) { READ_AT(EAX(B, X), 4); SET(D, q_##f(W_##D, load_whole(p), &FR, &FX)); NEXT; }
 #define ALU_RX_B(B, D, f) EACH_INDEX(ALU_RX, B, D, f)
 #define ALU_RX_D(D, f) EACH_BASE(ALU_RX_B, D, f)
 EACH_D(ALU_RX_D, add)
 EACH_D(ALU_RX_D, xor)
 
 /* CMP, TEST: flags of f(dst, src) */
-#define CMP_RR(S, D, n, f) HANDLER(n##_rr_##D##_##S) { q_##f(V_##D, V_##S, &FR, &FX); NEXT; }
+#define CMP_RR(S, D, n, f) HANDLER(n##_rr_##D##_##S) { q_##f(W_##D, W_##S, &FR, &FX); NEXT; }
 #define CMP_RR_D(D, n, f) EACH_S(CMP_RR, D, n, f)
-#define CMP_RI(D, n, f) HANDLER(n##_ri_##D) { q_##f(V_##D, i->b, &FR, &FX); NEXT; }
-#define CMP_RM(B, D, n, f) HANDLER(n##_rm_##D##_##B) { READ_AT(EA(B), 4); q_##f(V_##D, load32(p), &FR, &FX); NEXT; }
+#define CMP_RI(D, n, f) HANDLER(n##_ri_##D) { q_##f(W_##D, i->b, &FR, &FX); NEXT; }
+#define CMP_RM(B, D, n, f) HANDLER(n##_rm_##D##_##B) { READ_AT(EA(B), 4); q_##f(W_##D, load_whole(p), &FR, &FX); NEXT; }
 #define CMP_RM_D(D, n, f) EACH_BASE(CMP_RM, D, n, f)
-#define CMP_MR(B, D, n, f) HANDLER(n##_mr_##D##_##B) { READ_AT(EA(B), 4); q_##f(load32(p), V_##D, &FR, &FX); NEXT; }
+#define CMP_MR(B, D, n, f) HANDLER(n##_mr_##D##_##B) { READ_AT(EA(B), 4); q_##f(load_whole(p), W_##D, &FR, &FX); NEXT; }
 #define CMP_MR_D(D, n, f) EACH_BASE(CMP_MR, D, n, f)
-#define CMP_MI(B, n, f) HANDLER(n##_mi_##B) { READ_AT(EA(B), 4); q_##f(load32(p), i->b, &FR, &FX); NEXT; }
+#define CMP_MI(B, n, f) HANDLER(n##_mi_##B) { READ_AT(EA(B), 4); q_##f(load_whole(p), i->b, &FR, &FX); NEXT; }
 #define CMP(n, f) \
     EACH_D(CMP_RR_D, n, f) EACH_D(CMP_RI, n, f) EACH_D(CMP_RM_D, n, f) EACH_D(CMP_MR_D, n, f) EACH_BASE(CMP_MI, n, f)
 
@@ -83,19 +83,19 @@ static fast_handler *const xor_rx[8][9][7] = {EACH_D(NAME_RX_D, xor)};
 
 /* One operand */
 #define ONE(D, ...) \
-    HANDLER(inc_##D) { SET(D, q_inc(V_##D, &FR, &FX)); NEXT; } \
-    HANDLER(dec_##D) { SET(D, q_dec(V_##D, &FR, &FX)); NEXT; } \
+    HANDLER(inc_##D) { SET(D, q_inc(W_##D, &FR, &FX)); NEXT; } \
+    HANDLER(dec_##D) { SET(D, q_dec(W_##D, &FR, &FX)); NEXT; } \
     HANDLER(not_##D) { SET(D, ~V_##D); NEXT; } \
-    HANDLER(neg_##D) { SET(D, q_neg(V_##D, &FR, &FX)); NEXT; } \
+    HANDLER(neg_##D) { SET(D, q_neg(W_##D, &FR, &FX)); NEXT; } \
     HANDLER(zero_##D) { SET(D, 0); FR = FX = 0; NEXT; } \
-    HANDLER(rol_##D) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, alu_rol(4, V_##D, n, &FR, &FX)); NEXT; } \
-    HANDLER(ror_##D) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, alu_ror(4, V_##D, n, &FR, &FX)); NEXT; } \
-    HANDLER(shl_##D) { SET(D, q_shl(V_##D, i->b, &FR, &FX)); NEXT; } \
-    HANDLER(shr_##D) { SET(D, q_shr(V_##D, i->b, &FR, &FX)); NEXT; } \
-    HANDLER(sar_##D) { SET(D, q_sar(V_##D, i->b, &FR, &FX)); NEXT; } \
-    HANDLER(shl_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_shl(V_##D, n, &FR, &FX)); NEXT; } \
-    HANDLER(shr_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_shr(V_##D, n, &FR, &FX)); NEXT; } \
-    HANDLER(sar_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_sar(V_##D, n, &FR, &FX)); NEXT; }
+    HANDLER(rol_##D) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, q_rol(V_##D, n, &FR, &FX)); NEXT; } \
+    HANDLER(ror_##D) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, q_ror(V_##D, n, &FR, &FX)); NEXT; } \
+    HANDLER(shl_##D) { SET(D, q_shl(W_##D, i->b, &FR, &FX)); NEXT; } \
+    HANDLER(shr_##D) { SET(D, q_shr(W_##D, i->b, &FR, &FX)); NEXT; } \
+    HANDLER(sar_##D) { SET(D, q_sar(W_##D, i->b, &FR, &FX)); NEXT; } \
+    HANDLER(shl_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_shl(W_##D, n, &FR, &FX)); NEXT; } \
+    HANDLER(shr_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_shr(W_##D, n, &FR, &FX)); NEXT; } \
+    HANDLER(sar_cl_##D) { uint32_t n = V_ECX & 31; if (n) SET(D, q_sar(W_##D, n, &FR, &FX)); NEXT; }
 EACH_D(ONE, )
 #define NAME_ONE(D, n) n##_##D,
 #define ROW_ONE(n) {EACH_D(NAME_ONE, n)}
@@ -109,8 +109,8 @@ static fast_handler *const shift_cl[8][8] = {{NULL}, {NULL}, {NULL}, {NULL},
 
 /* IMUL r, r and r, r, imm; SHRD, SHLD r, r, imm */
 #define TWO(S, D, ...) \
-    HANDLER(imul2_##D##_##S) { SET(D, q_imul(V_##D, V_##S, &FR, &FX)); NEXT; } \
-    HANDLER(imul3_##D##_##S) { SET(D, q_imul(V_##S, i->b, &FR, &FX)); NEXT; } \
+    HANDLER(imul2_##D##_##S) { SET(D, q_imul(W_##D, W_##S, &FR, &FX)); NEXT; } \
+    HANDLER(imul3_##D##_##S) { SET(D, q_imul(W_##S, i->b, &FR, &FX)); NEXT; } \
     HANDLER(shld_##D##_##S) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, alu_shld(4, V_##D, V_##S, n, &FR, &FX)); NEXT; } \
     HANDLER(shrd_##D##_##S) { uint32_t n = i->b; ASSUME(n >= 1 && n <= 31); SET(D, alu_shrd(4, V_##D, V_##S, n, &FR, &FX)); NEXT; }
 #define TWO_D(D, ...) EACH_S(TWO, D, )
@@ -120,7 +120,7 @@ EACH_D(TWO_D, )
 #define ROW_TWO(n) {EACH_D(NAME_TWO_D, n)}
 static fast_handler *const two[4][8][8] = {ROW_TWO(imul2), ROW_TWO(imul3), ROW_TWO(shld), ROW_TWO(shrd)};
 
-#define IMUL_RM(B, D, ...) HANDLER(imul_rm_##D##_##B) { READ_AT(EA(B), 4); SET(D, q_imul(V_##D, load32(p), &FR, &FX)); NEXT; }
+#define IMUL_RM(B, D, ...) HANDLER(imul_rm_##D##_##B) { READ_AT(EA(B), 4); SET(D, q_imul(W_##D, load_whole(p), &FR, &FX)); NEXT; }
 #define IMUL_RM_D(D, ...) EACH_BASE(IMUL_RM, D, )
 EACH_D(IMUL_RM_D, )
 static fast_handler *const imul_rm[8][9] = {EACH_D(NAME_RM_D, imul)};

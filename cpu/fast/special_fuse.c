@@ -43,6 +43,7 @@ static int cc_place(unsigned cc)
 /* The jump in the next slot. */
 #define BRANCH(condition) \
     do { \
+        STAY; \
         if (condition) { \
             i++; \
             JUMP_NEAR((int32_t)i->b); \
@@ -52,7 +53,7 @@ static int cc_place(unsigned cc)
     } while (0)
 
 #define COMPARE32(cc, a_, b_) \
-    uint32_t a = (a_), b = (b_); \
+    uint64_t a = (a_), b = (b_); \
     q_sub(a, b, &FR, &FX); \
     BRANCH(HOLDS_##cc(int32_t, a, b))
 #define COMPARE8(cc, a_, b_) \
@@ -64,21 +65,21 @@ static int cc_place(unsigned cc)
     BRANCH(HOLDS_##cc(int32_t, r, none))
 
 /* CMP */
-#define CMP_RR(cc, S, D) HANDLER(cmp_##D##_##S##_##cc) { COMPARE32(cc, V_##D, V_##S); }
+#define CMP_RR(cc, S, D) HANDLER(cmp_##D##_##S##_##cc) { COMPARE32(cc, W_##D, W_##S); }
 #define CMP_RR_S(S, D, ...) EACH_CC(CMP_RR, S, D)
 #define CMP_RR_D(D, ...) EACH_S(CMP_RR_S, D, )
 EACH_D(CMP_RR_D, )
-#define CMP_RI(cc, D) HANDLER(cmp_ri_##D##_##cc) { COMPARE32(cc, V_##D, i->b); }
+#define CMP_RI(cc, D) HANDLER(cmp_ri_##D##_##cc) { COMPARE32(cc, W_##D, i->b); }
 #define CMP_RI_D(D, ...) EACH_CC(CMP_RI, D)
 EACH_D(CMP_RI_D, )
 #define CMP_MI(cc, B) \
-    HANDLER(cmp_mi_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load32(p), i->b); } \
+    HANDLER(cmp_mi_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load_whole(p), i->b); } \
     HANDLER(cmp8_mi_##B##_##cc) { READ_AT(EA(B), 1); COMPARE8(cc, load8(p), i->b); }
 #define CMP_MI_B(B, ...) EACH_CC(CMP_MI, B)
 EACH_BASE(CMP_MI_B, )
 #define CMP_RM(cc, B, D) \
-    HANDLER(cmp_rm_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, V_##D, load32(p)); } \
-    HANDLER(cmp_mr_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load32(p), V_##D); }
+    HANDLER(cmp_rm_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, W_##D, load_whole(p)); } \
+    HANDLER(cmp_mr_##D##_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load_whole(p), W_##D); }
 #define CMP_RM_B(B, D, ...) EACH_CC(CMP_RM, B, D)
 #define CMP_RM_D(D, ...) EACH_BASE(CMP_RM_B, D, )
 EACH_D(CMP_RM_D, )
@@ -94,19 +95,19 @@ EACH_BYTE(CMP8_RI_D, )
 
 /* TEST r, r of one register; results of counting and masking */
 #define ON_RESULT(cc, D) \
-    HANDLER(test_##D##_##cc) { RESULT32(cc, q_and(V_##D, V_##D, &FR, &FX)); } \
-    HANDLER(test_ri_##D##_##cc) { RESULT32(cc, q_and(V_##D, i->b, &FR, &FX)); }
+    HANDLER(test_##D##_##cc) { RESULT32(cc, q_and(W_##D, W_##D, &FR, &FX)); } \
+    HANDLER(test_ri_##D##_##cc) { RESULT32(cc, q_and(W_##D, i->b, &FR, &FX)); }
 #define ON_RESULT_D(D, ...) EACH_CC(ON_RESULT, D)
 EACH_D(ON_RESULT_D, )
 /* E, NE, S, NS of a result, whatever CF and OF */
 #define EACH_SIGN(X, ...) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__)
 enum { SIGN_KINDS = 4 };
 #define COUNT(cc, D) \
-    HANDLER(dec_##D##_##cc) { uint32_t v = q_dec(V_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
-    HANDLER(inc_##D##_##cc) { uint32_t v = q_inc(V_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
-    HANDLER(add_##D##_##cc) { uint32_t v = q_add(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
-    HANDLER(sub_##D##_##cc) { uint32_t v = q_sub(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
-    HANDLER(and_##D##_##cc) { uint32_t v = q_and(V_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); }
+    HANDLER(dec_##D##_##cc) { uint32_t v = q_dec(W_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(inc_##D##_##cc) { uint32_t v = q_inc(W_##D, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(add_##D##_##cc) { uint32_t v = q_add(W_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(sub_##D##_##cc) { uint32_t v = q_sub(W_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); } \
+    HANDLER(and_##D##_##cc) { uint32_t v = q_and(W_##D, i->b, &FR, &FX); SET(D, v); RESULT32(cc, v); }
 #define COUNT_D(D, ...) EACH_SIGN(COUNT, D)
 EACH_D(COUNT_D, )
 
@@ -119,10 +120,10 @@ static int sign_place(unsigned cc)
 #define PAIR(S, D, ...) \
     HANDLER(push_##D##_##S) \
     { \
-        uint32_t v = V_##D, w = V_##S, esp = V_ESP - 8; \
+        uint32_t esp = V_ESP - 8; \
         WRITE_AT(esp, 8); \
-        store32(p + 4, v); \
-        store32(p, w); \
+        store32(p + 4, V_##D); \
+        store32(p, V_##S); \
         SET(ESP, esp); \
         ADVANCE(2); \
         DISPATCH; \
@@ -131,7 +132,7 @@ static int sign_place(unsigned cc)
     { \
         uint32_t esp = V_ESP; \
         READ_AT(esp, 8); \
-        uint32_t v = load32(p), w = load32(p + 4); \
+        uint32_t v = load_le32(p), w = load_le32(p + 4); \
         SET(ESP, esp + 8); \
         SET(D, v); \
         SET(S, w); \
@@ -147,11 +148,11 @@ EACH_D(PAIR_D, )
     { \
         { \
             READ_AT(EA(B), 4); \
-            SET(D, load32(p)); \
+            SET(D, load_le32(p)); \
         } \
         i++; \
         READ_AT(EA(B), 4); \
-        SET(S, load32(p)); \
+        SET(S, load_le32(p)); \
         NEXT; \
     } \
     HANDLER(stores_##B##_##D##_##S) \

@@ -7,7 +7,7 @@
 #ifndef RETRACE_SMALL
 
 /* Registers and immediates */
-#define MOV_RR(S, D, ...) HANDLER(mov_##D##_##S) { SET(D, V_##S); NEXT; }
+#define MOV_RR(S, D, ...) HANDLER(mov_##D##_##S) { GPR(REG_##D) = GPR(REG_##S); NEXT; }
 #define MOV_RR_D(D, ...) EACH_S(MOV_RR, D, )
 EACH_D(MOV_RR_D, )
 #define MOV_RI(D, ...) HANDLER(mov_ri_##D) { SET(D, i->b); NEXT; }
@@ -16,7 +16,7 @@ EACH_D(MOV_RI, )
 EACH_BYTE(MOV8_RI, )
 
 /* Loads into a 32-bit register: kind(value) */
-#define GET_mov(p) load32(p)
+#define GET_mov(p) load_le32(p)
 #define GET_zx8(p) load8(p)
 #define GET_zx16(p) load16(p)
 #define GET_sx8(p) alu_sext(1, load8(p))
@@ -113,9 +113,9 @@ EACH_D(CMOVM_D, )
 #define STACK(D, ...) \
     HANDLER(push_##D) \
     { \
-        uint32_t v = V_##D, esp = V_ESP - 4; \
+        uint32_t esp = V_ESP - 4; \
         WRITE_AT(esp, 4); \
-        store32(p, v); \
+        store32(p, V_##D); \
         SET(ESP, esp); \
         NEXT; \
     } \
@@ -124,7 +124,7 @@ EACH_D(CMOVM_D, )
         uint32_t esp = V_ESP; \
         READ_AT(esp, 4); \
         SET(ESP, esp + 4); \
-        SET(D, load32(p)); \
+        SET(D, load_le32(p)); \
         NEXT; \
     }
 EACH_D(STACK, )
