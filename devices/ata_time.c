@@ -1,7 +1,7 @@
 /*
  * How long a drive takes: virtual times from a model, never from the host.
  *
- *   fast (default)  20 us a command, 0.1 us a sector of 512 bytes; no seeks, no rotation
+ *   fast (default)  20 us a command, 0.02 us a sector of 512 bytes; no seeks, no rotation
  *   real, disk      200 us a command; a disk of 7200 rpm with 400 sectors a track and 4 tracks a
  *                   cylinder: a seek takes 1 ms plus up to 13 ms with the square root of its
  *                   distance, then the platter turns to the sector, then sectors pass at 20.8 us each.
@@ -14,7 +14,7 @@
  */
 #include "devices/ata_int.h"
 
-enum { US = 1000, FAST_COMMAND = 20 * US, FAST_SECTOR = US / 10 };
+enum { US = 1000, FAST_COMMAND = 20 * US, FAST_SECTOR = US / 50 };
 enum { TRACK = 400, CYLINDER = 4 * TRACK, REVOLUTION = 8333333, CACHED_SECTOR = 30 * US };
 enum { DISK_COMMAND = 200 * US, CD_COMMAND = 1000 * US, CD_BLOCK = 555 * US };
 enum { DISK_SEEK = 1000 * US, DISK_STROKE = 13000 * US, CD_SEEK = 20000 * US, CD_STROKE = 120000 * US };

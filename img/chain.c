@@ -21,8 +21,8 @@ struct buffers {
 
 static enum emu_err buffers_make(struct buffers *m, struct error *err)
 {
-    m->a = malloc(STEP);
-    m->b = malloc(STEP);
+    m->a = img_buffer(STEP);
+    m->b = img_buffer(STEP);
     return m->a && m->b ? EMU_OK : error_set(err, EMU_NOMEM, "out of memory");
 }
 

@@ -213,8 +213,8 @@ static enum emu_err copy_all(struct convert *c, struct error *err)
 
 static enum emu_err buffers(struct convert *c, struct error *err)
 {
-    c->buffer = malloc(BUFFER);
-    c->below = malloc(BUFFER);
+    c->buffer = img_buffer(BUFFER);
+    c->below = img_buffer(BUFFER);
     if (c->compress) {
         c->threads = c->threads ? c->threads : 8; /* as qemu-img */
         c->packed = malloc(BUFFER);

@@ -72,6 +72,8 @@ struct progress {
 void progress_show(struct progress *p, uint64_t done, uint64_t all);
 void progress_end(struct progress *p);
 
+/* For whole pieces of images; free() it. NULL: out of memory. */
+uint8_t *img_buffer(size_t len);
 bool img_is_zero(const uint8_t *p, size_t len);
 /* Reads what is beyond the image's end as zeros. NULL: all is zero. */
 MUST_CHECK enum emu_err img_read_padded(struct blk *b, uint64_t offset, uint8_t *to, size_t len,
