@@ -60,6 +60,13 @@ static int cc_place(unsigned cc)
     uint32_t a = (a_), b = (b_); \
     alu_sub(1, a, b, &FR, &FX); \
     BRANCH(HOLDS_##cc(int8_t, a, b))
+#define COMPARE16(cc, a_, b_) \
+    uint32_t a = (a_), b = (b_); \
+    alu_sub(2, a, b, &FR, &FX); \
+    BRANCH(HOLDS_##cc(int16_t, a, b))
+#define MASKED8(cc, a_, b_) \
+    uint32_t r = alu_and(1, (a_), (b_), &FR, &FX), none = 0; \
+    BRANCH(HOLDS_##cc(int8_t, r, none))
 #define RESULT32(cc, v) \
     uint32_t r = (v), none = 0; \
     BRANCH(HOLDS_##cc(int32_t, r, none))
@@ -69,12 +76,16 @@ static int cc_place(unsigned cc)
 #define CMP_RR_S(S, D, ...) EACH_CC(CMP_RR, S, D)
 #define CMP_RR_D(D, ...) EACH_S(CMP_RR_S, D, )
 EACH_D(CMP_RR_D, )
-#define CMP_RI(cc, D) HANDLER(cmp_ri_##D##_##cc) { COMPARE32(cc, W_##D, i->b); }
+#define CMP_RI(cc, D) \
+    HANDLER(cmp_ri_##D##_##cc) { COMPARE32(cc, W_##D, i->b); } \
+    HANDLER(cmp16_ri_##D##_##cc) { COMPARE16(cc, (uint16_t)V_##D, i->b); }
 #define CMP_RI_D(D, ...) EACH_CC(CMP_RI, D)
 EACH_D(CMP_RI_D, )
 #define CMP_MI(cc, B) \
     HANDLER(cmp_mi_##B##_##cc) { READ_AT(EA(B), 4); COMPARE32(cc, load_whole(p), i->b); } \
-    HANDLER(cmp8_mi_##B##_##cc) { READ_AT(EA(B), 1); COMPARE8(cc, load8(p), i->b); }
+    HANDLER(cmp16_mi_##B##_##cc) { READ_AT(EA(B), 2); COMPARE16(cc, load16(p), i->b); } \
+    HANDLER(cmp8_mi_##B##_##cc) { READ_AT(EA(B), 1); COMPARE8(cc, load8(p), i->b); } \
+    HANDLER(test8_mi_##B##_##cc) { READ_AT(EA(B), 1); MASKED8(cc, load8(p), i->b); }
 #define CMP_MI_B(B, ...) EACH_CC(CMP_MI, B)
 EACH_BASE(CMP_MI_B, )
 #define CMP_RM(cc, B, D) \
@@ -85,11 +96,8 @@ EACH_BASE(CMP_MI_B, )
 EACH_D(CMP_RM_D, )
 #define CMP8_RI(cc, D) \
     HANDLER(cmp8_ri_##D##_##cc) { COMPARE8(cc, V_##D, i->b); } \
-    HANDLER(test8_##D##_##cc) \
-    { \
-        uint32_t r = alu_and(1, V_##D, V_##D, &FR, &FX), none = 0; \
-        BRANCH(HOLDS_##cc(int8_t, r, none)); \
-    }
+    HANDLER(test8_ri_##D##_##cc) { MASKED8(cc, V_##D, i->b); } \
+    HANDLER(test8_##D##_##cc) { MASKED8(cc, V_##D, V_##D); }
 #define CMP8_RI_D(D, ...) EACH_CC(CMP8_RI, D)
 EACH_BYTE(CMP8_RI_D, )
 
@@ -185,14 +193,15 @@ EACH_PAIR_BASE(LOADS_B, )
 #define NAME_PAIR(S, D, n) n##_##D##_##S,
 #define NAME_PAIR_D(D, n) {EACH_S(NAME_PAIR, D, n)},
 static fast_handler *const cmp_rr[8][8][CC_KINDS] = {EACH_D(NAME_RR_D, cmp)};
-static fast_handler *const cmp_ri[8][CC_KINDS] = {EACH_D(NAME_D, cmp_ri)};
-static fast_handler *const cmp_mi[2][9][CC_KINDS] = {{EACH_BASE(NAME_D, cmp8_mi)}, {EACH_BASE(NAME_D, cmp_mi)}};
+static fast_handler *const cmp_ri[3][8][CC_KINDS] = {{EACH_BYTE(NAME_D, cmp8_ri)}, {EACH_D(NAME_D, cmp16_ri)}, {EACH_D(NAME_D, cmp_ri)}};
+static fast_handler *const cmp_mi[3][9][CC_KINDS] = {{EACH_BASE(NAME_D, cmp8_mi)}, {EACH_BASE(NAME_D, cmp16_mi)}, {EACH_BASE(NAME_D, cmp_mi)}};
 #define NAME_RM(cc, B, D, n) n##_##D##_##B##_##cc,
 #define NAME_RM_B(B, D, n) {EACH_CC(NAME_RM, B, D, n)},
 #define NAME_RM_D(D, n) {EACH_BASE(NAME_RM_B, D, n)},
 static fast_handler *const cmp_rm[8][9][CC_KINDS] = {EACH_D(NAME_RM_D, cmp_rm)};
 static fast_handler *const cmp_mr[8][9][CC_KINDS] = {EACH_D(NAME_RM_D, cmp_mr)};
-static fast_handler *const cmp8_ri[8][CC_KINDS] = {EACH_BYTE(NAME_D, cmp8_ri)};
+static fast_handler *const test8_ri[8][CC_KINDS] = {EACH_BYTE(NAME_D, test8_ri)};
+static fast_handler *const test8_mi[9][CC_KINDS] = {EACH_BASE(NAME_D, test8_mi)};
 static fast_handler *const test8[8][CC_KINDS] = {EACH_BYTE(NAME_D, test8)};
 static fast_handler *const test[8][CC_KINDS] = {EACH_D(NAME_D, test)};
 static fast_handler *const test_ri[8][CC_KINDS] = {EACH_D(NAME_D, test_ri)};
@@ -208,15 +217,21 @@ static fast_handler *const stores[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, store
 
 /* Selection */
 
+/* Flat [base + disp]. */
+static bool plain_memory(const struct insn *o, enum fast_mode mode)
+{
+    return fast_flat_operand(o, mode) && o->index == REG_NONE;
+}
+
 static fast_handler *fuse_cmp(const struct insn *o, unsigned cc, enum fast_mode mode)
 {
-    int k = cc_place(cc);
-    bool memory = fast_flat_operand(o, mode) && o->index == REG_NONE, wide = o->size == 4;
-    if (k < 0 || o->size == 2)
+    int k = cc_place(cc), size = o->size / 2;
+    bool memory = plain_memory(o, mode), wide = o->size == 4;
+    if (k < 0)
         return NULL;
     switch (o->form) {
-    case FORM_MI: return memory ? cmp_mi[wide][o->base][k] : NULL;
-    case FORM_RI: return wide ? cmp_ri[o->dst][k] : cmp8_ri[o->dst][k];
+    case FORM_MI: return memory ? cmp_mi[size][o->base][k] : NULL;
+    case FORM_RI: return cmp_ri[size][o->dst][k];
     case FORM_RR: return wide ? cmp_rr[o->dst][o->src][k] : NULL;
     case FORM_RM: return wide && memory ? cmp_rm[o->dst][o->base][k] : NULL;
     case FORM_MR: return wide && memory ? cmp_mr[o->src][o->base][k] : NULL;
@@ -224,14 +239,16 @@ static fast_handler *fuse_cmp(const struct insn *o, unsigned cc, enum fast_mode 
     }
 }
 
-static fast_handler *fuse_test(const struct insn *o, unsigned cc)
+static fast_handler *fuse_test(const struct insn *o, unsigned cc, enum fast_mode mode)
 {
     int k = cc_place(cc);
-    if (k < 0)
+    if (k < 0 || o->size == 2)
         return NULL;
-    if (o->form == FORM_RI && o->size == 4)
-        return test_ri[o->dst][k];
-    if (o->form != FORM_RR || o->dst != o->src || o->size == 2)
+    if (o->form == FORM_MI)
+        return o->size == 1 && plain_memory(o, mode) ? test8_mi[o->base][k] : NULL;
+    if (o->form == FORM_RI)
+        return o->size == 4 ? test_ri[o->dst][k] : test8_ri[o->dst][k];
+    if (o->form != FORM_RR || o->dst != o->src)
         return NULL;
     return o->size == 4 ? test[o->dst][k] : test8[o->dst][k];
 }
@@ -256,11 +273,10 @@ static bool plain_register(const struct insn *o, unsigned op)
     return o->op == op && o->form == FORM_R && o->size == 4 && o->dst != REG_ESP;
 }
 
-/* A 32-bit MOV with a flat memory operand [base + disp]. */
+/* A 32-bit MOV with such an operand that has a base. */
 static bool plain_move(const struct insn *o, unsigned form, enum fast_mode mode)
 {
-    return o->op == OP_MOV && o->form == form && o->size == 4 && o->index == REG_NONE &&
-           o->base != REG_NONE && fast_flat_operand(o, mode);
+    return o->op == OP_MOV && o->form == form && o->size == 4 && o->base != REG_NONE && plain_memory(o, mode);
 }
 
 static fast_handler *fuse_moves(const struct insn *first, const struct insn *second, enum fast_mode mode)
@@ -282,7 +298,7 @@ fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enu
             return NULL; /* cuts EIP: has no handler */
         if (first->op == OP_CMP)
             return fuse_cmp(first, second->cc, mode);
-        return first->op == OP_TEST ? fuse_test(first, second->cc) : fuse_count(first, second->cc);
+        return first->op == OP_TEST ? fuse_test(first, second->cc, mode) : fuse_count(first, second->cc);
     }
     if (mode != MODE_FLAT)
         return NULL;
