@@ -134,6 +134,10 @@ void state_save(const struct state_desc *d, const void *obj, struct buf *out)
         buf_put(out, f->name, name_len);
         buf_put_u8(out, (uint8_t)f->kind);
         buf_put_u32(out, f->count);
+        if (f->kind == STATE_U8) { /* memories: in one piece */
+            buf_put(out, at, f->count);
+            continue;
+        }
         for (uint32_t k = 0; k < f->count; k++, at += f->size) {
             if (f->kind == STATE_STRUCT)
                 state_save(f->sub, at, out);
@@ -217,6 +221,8 @@ static enum emu_err skip_field(struct reader *r, uint64_t kind, uint64_t count, 
 static enum emu_err load_values(struct reader *r, const struct state_desc *d,
                                 const struct state_field *f, uint8_t *at, int depth)
 {
+    if (f->kind == STATE_U8 && f->max >= UINT8_MAX) /* any value is allowed: in one piece */
+        return take(r, at, f->count);
     for (uint32_t k = 0; k < f->count; k++, at += f->size) {
         enum emu_err e;
         if (f->kind == STATE_STRUCT) {
