@@ -64,7 +64,7 @@ $(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench bench-disk fuzz images fuzz-targets lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench bench-disk bench-net soak fuzz images fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -183,11 +183,17 @@ cover:
 check-guest: all
 	tests/guest/run.sh $(BUILD) $(GUEST_TESTS)
 
+soak: all # a day of network traffic in virtual time
+	tests/guest/soak-network.sh $(BUILD)
+
 bench: all $(BUILD)/bench-driver
 	bench/run.sh $(BUILD)
 
 bench-disk: all $(BUILD)/bench-driver # sequential disk transfers inside Linux
 	bench/disk.sh $(BUILD)
+
+bench-net: all $(BUILD)/bench-driver # downloads and uploads inside Linux
+	bench/net.sh $(BUILD)
 
 $(BUILD)/bench-driver: bench/driver.c
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
@@ -233,4 +239,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | fuzz | images | lint | format | install | stress | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | bench-disk | bench-net | soak | fuzz | images | lint | format | install | stress | portable | mpfr | cover | clean"
