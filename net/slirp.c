@@ -545,7 +545,8 @@ enum emu_err user_hostfwd(struct netdev *nd, bool add, const char *rule, struct 
 
 const struct net_kind net_user = {
     .name = "user",
-    .help = "NAT to this host's network, with DHCP, DNS, TFTP: hostfwd=tcp::2222-:22",
+    .help = "NAT to this host's network, with DHCP, DNS, TFTP: hostfwd=tcp::2222-:22,guestfwd=,restrict=on,\n"
+            "         net=A/N,host=,dns=,dhcpstart=,hostname=,tftp=DIR,bootfile=F",
     .words = words,
     .open = user_open,
     .send = user_send,

@@ -14,8 +14,8 @@
 enum { DEFAULT_IOBASE = 0x300, DEFAULT_IRQ = 9 };
 
 static const char *const models[] = {"ne2k_isa", "ne2k_pci", "pcnet", NULL};
-static const char *const model_help[] = {"NE2000, ISA: iobase=0x300,irq=9", "NE2000, PCI (RTL8029AS)",
-                                         "AMD PCnet-PCI II (Am79C970A)"};
+static const char *const model_help[] = {"NE2000, ISA: iobase=0x300,irq=9", "NE2000, PCI (RTL8029AS): romfile=F,bootindex=N",
+                                         "AMD PCnet-PCI II (Am79C970A): romfile=F,bootindex=N"};
 
 void print_nic_models(void)
 {
