@@ -39,7 +39,7 @@ wait-serial "configured" 60
 serial "pings() { ping -q -c 3 -i 0.1 -s 1400 10.0.\$1.2; ping -6 -q -c 2 -i 0.1 fd00:\$1::2; }\n"
 serial "udp() { tftp -g -r big.txt -l udp.txt 10.0.\$1.2; md5sum <udp.txt; }\n"
 serial "tcp() { wget -q -O tcp.txt http://10.0.\$1.2:$port/big.txt; md5sum <tcp.txt; wget -q -O - --post-file=tcp.txt http://10.0.\$1.2:$port/cgi-bin/sum; }\n"
-serial "round() { for n in 2 3; do echo pings: \$(pings \$n | grep -c ' 0% packet loss'); udp \$n; tcp \$n; done; rm *.txt; sleep 590; echo ROUND \$1 OV''ER; }\n"
+serial "round() { for n in 2 3; do echo pings: \$(pings \$n | grep -c ' 0% packet loss'); udp \$n; tcp \$n; done; rm *.txt; sleep 600; echo ROUND \$1 OV''ER; }\n"
 TEXT
 for i in $(seq $rounds); do
     printf 'serial "round %s\\n"\n' $i
