@@ -1,4 +1,4 @@
-# Debian's kernel on each network card: DHCP, ping, IPv6, DNS, a download and its upload through user-mode NAT (64 MiB on the
+# Debian's kernel on each network card: DHCP, ping, IPv6, DNS, a file by UDP, a download and its upload through user-mode NAT (64 MiB on the
 # PCI cards), a port forwarded to a server in the guest, frames to a pcap file. The host's side is busybox's servers.
 . "$(dirname "$0")/lib.sh"
 need "$GUESTS/vmlinuz" "$GUESTS/initrd-modules.gz" "$GUESTS/modules/8390p.ko"
@@ -12,6 +12,8 @@ file() { # file MIB: text, as busybox's wget posts no other
     base64 /dev/urandom | head -c ${mib}M >www/big.txt
     sum=$(md5sum <www/big.txt | cut -d' ' -f1)
 }
+head -c 300001 /dev/urandom >www/udp.bin
+udp_sum=$(md5sum <www/udp.bin | cut -d' ' -f1)
 "$GUESTS/busybox" httpd -f -p 127.0.0.1:$port -h www &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
@@ -46,6 +48,9 @@ serial "ping -c 3 10.0.2.2; ping -6 -c 2 fec0::2; $dns; echo PING''ED\n"
 wait-serial "3 packets received" 20
 wait-serial "2 packets received" 20
 wait-serial "PINGED" 30
+serial "tftp -g -r udp.bin -l /tmp/udp 10.0.2.2; md5sum /tmp/udp\n"
+wait-serial "$udp_sum" 60
+wait-serial "guest# " 20
 serial "wget -q -O /tmp/big http://10.0.2.2:$port/big.txt; md5sum /tmp/big\n"
 wait-serial "$sum" 600
 wait-serial "guest# " 20
@@ -65,7 +70,7 @@ hostfwd_add n0 tcp:127.0.0.1:$((port + 2))-:80
 TEXT
     timeout $((300 * SLOW)) "$retrace" -display none -m 256 -kernel "$GUESTS/vmlinuz" -initrd "$GUESTS/initrd-modules.gz" \
         -append 'console=ttyS0 quiet' -icount shift=1 -script words.rts -object filter-dump,id=f,netdev=n0,file=$name.pcap \
-        -netdev user,id=n0,hostfwd=tcp:127.0.0.1:$((port + 2))-:80 "$@" >out.txt 2>&1 || { cat out.txt; die "failed: $name"; }
+        -netdev user,id=n0,tftp=www,hostfwd=tcp:127.0.0.1:$((port + 2))-:80 "$@" >out.txt 2>&1 || { cat out.txt; die "failed: $name"; }
     wait $fetch
     wait $upload
     tail -c ${mib}M upload.txt | cmp - www/big.txt || die "$name: the upload arrived altered"
