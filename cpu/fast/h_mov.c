@@ -158,6 +158,32 @@ SETCC_MEMORY(1)
 SETCC_MEMORY(2)
 fast_handler *const fast_setcc_table[4] = FORMS1(setcc);
 
+/* XADD and CMPXCHG with memory, as locks and counters of kernels have them. */
+#define EXCHANGE(K) \
+    HANDLER(xadd32_m##K) \
+    { \
+        TARGET(K, 4); \
+        uint32_t v = load32(p); \
+        store32(p, alu_add(4, v, reg32(c, i->d), &FR, &FX)); \
+        set32(c, i->d, v); \
+        NEXT; \
+    } \
+    HANDLER(cmpxchg32_m##K) \
+    { \
+        TARGET(K, 4); \
+        uint32_t v = load32(p); \
+        if (alu_sub(4, REG32(REG_EAX), v, &FR, &FX) == 0) \
+            store32(p, reg32(c, i->d)); \
+        else \
+            set32(c, GPR_OFFSET(REG_EAX), v); \
+        NEXT; \
+    }
+EXCHANGE(0)
+EXCHANGE(1)
+EXCHANGE(2)
+fast_handler *const fast_xadd_table[3] = {xadd32_m0, xadd32_m1, xadd32_m2};
+fast_handler *const fast_cmpxchg_table[3] = {cmpxchg32_m0, cmpxchg32_m1, cmpxchg32_m2};
+
 /* The stack, flat: SS base 0, limit 4G, 32 bits. */
 #define PUSH_FLAT(value) \
     do { \
@@ -172,6 +198,11 @@ fast_handler *const fast_setcc_table[4] = FORMS1(setcc);
 
 HANDLER(push_r_flat) { PUSH_FLAT(reg32(c, i->d)); }
 HANDLER(push_i_flat) { PUSH_FLAT(i->b); }
+HANDLER(pushf_flat)
+{
+    uint32_t f = ((uint32_t)c->st.eflags & ~(uint32_t)(FLAGS_ARITH | FLAG_VM | FLAG_RF)) | FLAG_ONE | fl_arith(FR, FX);
+    PUSH_FLAT(f);
+}
 #define PUSH_MEMORY_FLAT(K) \
     HANDLER(push_m##K##_flat) \
     { \
@@ -320,6 +351,15 @@ HANDLER(std)
     c->st.eflags |= FLAG_DF;
     NEXT;
 }
+/* Not in V86 mode, which is not flat. */
+HANDLER(cli_flat)
+{
+    if (UNLIKELY(c->st.cpl > cpu_iopl(c)))
+        SLOW;
+    c->st.eflags &= ~(uint64_t)FLAG_IF;
+    c->attn &= ~(uint32_t)ATTN_INTR;
+    NEXT;
+}
 HANDLER(lahf)
 {
     set8(c, GPR_OFFSET(REG_EAX) | 1, (fl_arith(FR, FX) & 0xff) | FLAG_ONE);
@@ -346,4 +386,5 @@ HANDLER(zero)
 }
 
 fast_handler *const fast_simple_table[S_COUNT] = {nop, cbw, cwde, cwd,  cdq,  clc,   stc,
-                                                  cmc, cld, std,  lahf, sahf, bswap, zero};
+                                                  cmc, cld, std,  lahf, sahf, bswap, zero,
+                                                  pushf_flat, cli_flat};

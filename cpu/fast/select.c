@@ -153,6 +153,14 @@ static bool select_xchg(const struct insn *o, enum fast_mode mode, struct slot *
     return z >= 0 && set(s, fast_xchg_table[z][place_one(o, mode, s, o->src, o->size)]);
 }
 
+static bool select_exchange(const struct insn *o, enum fast_mode mode, struct slot *s, fast_handler *const table[3])
+{
+    if (!has_memory(o) || o->size != 4)
+        return false;
+    s->d = reg_offset(o->src, 4);
+    return set(s, table[place_memory(o, mode, s)]);
+}
+
 static bool select_setcc(const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     s->d = reg_offset(o->dst, 1);
@@ -280,6 +288,8 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_MUL: case OP_IMUL1: case OP_DIV: case OP_IDIV: return select_multiply(o, mode, s);
     case OP_LEA: return select_lea(o, mode, s);
     case OP_XCHG: return select_xchg(o, mode, s);
+    case OP_XADD: return select_exchange(o, mode, s, fast_xadd_table);
+    case OP_CMPXCHG: return select_exchange(o, mode, s, fast_cmpxchg_table);
     case OP_SETCC: return select_setcc(o, mode, s);
     case OP_PUSH: return select_push(c, o, mode, s);
     case OP_POP: return select_pop(o, mode, s);
@@ -287,6 +297,8 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_MOVS: case OP_CMPS: case OP_STOS: case OP_LODS: case OP_SCAS: return select_string(o, mode, s);
     case OP_ESC: case OP_WAIT: return fast_select_x87(c, o, place_unit_memory(o, mode, s), s);
     case OP_SSE: return fast_select_sse(c, o, place_unit_memory(o, mode, s), s);
+    case OP_PUSHF: return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHF_FLAT]);
+    case OP_CLI: return mode == MODE_FLAT && set(s, fast_simple_table[S_CLI_FLAT]);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);
