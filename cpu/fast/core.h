@@ -277,6 +277,7 @@ extern fast_handler *const fast_extend_table[4][2][4]; /* ZX8 ZX16 SX8 SX16; to 
 extern fast_handler *const fast_lea_table[2][3]; /* to 16, 32 */
 extern fast_handler *const fast_xchg_table[3][4];
 extern fast_handler *const fast_xadd_table[3], *const fast_cmpxchg_table[3]; /* 32 bits; M0 M1 M2 */
+extern fast_handler *const fast_cmpxchg8b_table[3];
 extern fast_handler *const fast_cmov_table[2][4];
 extern fast_handler *const fast_setcc_table[4];
 extern fast_handler *const fast_imul2_table[2][4];
@@ -288,7 +289,7 @@ extern fast_handler *const fast_scan_table[2][2][4]; /* BSF BSR */
 enum { P_PUSH_R, P_PUSH_I, P_PUSH_M0, P_PUSH_M1, P_PUSH_M2, P_POP_R, P_LEAVE, P_COUNT };
 extern fast_handler *const fast_stack_table[2][P_COUNT]; /* flat, any */
 enum { S_NOP, S_CBW, S_CWDE, S_CWD, S_CDQ, S_CLC, S_STC, S_CMC, S_CLD, S_STD, S_LAHF, S_SAHF, S_BSWAP,
-       S_ZERO, S_PUSHF_FLAT, S_CLI_FLAT, S_COUNT };
+       S_ZERO, S_PUSHF_FLAT, S_CLI, S_STI, S_COUNT };
 extern fast_handler *const fast_simple_table[S_COUNT];
 extern fast_handler *const fast_string_table[5][3][2]; /* MOVS CMPS STOS LODS SCAS; 8, 16, 32; flat, any */
 

@@ -178,11 +178,32 @@ fast_handler *const fast_setcc_table[4] = FORMS1(setcc);
             set32(c, GPR_OFFSET(REG_EAX), v); \
         NEXT; \
     }
+/* CMPXCHG8B: only ZF changes. */
+#define CMPXCHG8B(K) \
+    HANDLER(cmpxchg8b_m##K) \
+    { \
+        TARGET(K, 8); \
+        uint32_t low = load32(p), high = load32(p + 4); \
+        bool equal = low == REG32(REG_EAX) && high == REG32(REG_EDX); \
+        if (equal) { \
+            store32(p, REG32(REG_EBX)); \
+            store32(p + 4, REG32(REG_ECX)); \
+        } else { \
+            set32(c, GPR_OFFSET(REG_EAX), low); \
+            set32(c, GPR_OFFSET(REG_EDX), high); \
+        } \
+        fl_encode((fl_arith(FR, FX) & ~(uint32_t)FLAG_ZF) | (equal ? FLAG_ZF : 0), &FR, &FX); \
+        NEXT; \
+    }
 EXCHANGE(0)
 EXCHANGE(1)
 EXCHANGE(2)
+CMPXCHG8B(0)
+CMPXCHG8B(1)
+CMPXCHG8B(2)
 fast_handler *const fast_xadd_table[3] = {xadd32_m0, xadd32_m1, xadd32_m2};
 fast_handler *const fast_cmpxchg_table[3] = {cmpxchg32_m0, cmpxchg32_m1, cmpxchg32_m2};
+fast_handler *const fast_cmpxchg8b_table[3] = {cmpxchg8b_m0, cmpxchg8b_m1, cmpxchg8b_m2};
 
 /* The stack, flat: SS base 0, limit 4G, 32 bits. */
 #define PUSH_FLAT(value) \
@@ -351,13 +372,26 @@ HANDLER(std)
     c->st.eflags |= FLAG_DF;
     NEXT;
 }
-/* Not in V86 mode, which is not flat. */
-HANDLER(cli_flat)
+/* IF is changed here where the program may and it is IF (not VIF). */
+INLINE bool changes_if(const struct cpu *c)
 {
-    if (UNLIKELY(c->st.cpl > cpu_iopl(c)))
+    return !(c->st.eflags & FLAG_VM) && c->st.cpl <= cpu_iopl(c);
+}
+HANDLER(cli)
+{
+    if (UNLIKELY(!changes_if(c)))
         SLOW;
     c->st.eflags &= ~(uint64_t)FLAG_IF;
     c->attn &= ~(uint32_t)ATTN_INTR;
+    NEXT;
+}
+/* That interrupts wait for one more instruction shows only where one is pending: nothing else arrives before the next
+ * deadline, and handlers end at least SLACK - MAX_RUN instructions before it. */
+HANDLER(sti)
+{
+    if (UNLIKELY(!changes_if(c)) || UNLIKELY(c->st.intr_pin || c->attn))
+        SLOW;
+    c->st.eflags |= FLAG_IF;
     NEXT;
 }
 HANDLER(lahf)
@@ -387,4 +421,4 @@ HANDLER(zero)
 
 fast_handler *const fast_simple_table[S_COUNT] = {nop, cbw, cwde, cwd,  cdq,  clc,   stc,
                                                   cmc, cld, std,  lahf, sahf, bswap, zero,
-                                                  pushf_flat, cli_flat};
+                                                  pushf_flat, cli, sti};

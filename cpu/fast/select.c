@@ -155,7 +155,7 @@ static bool select_xchg(const struct insn *o, enum fast_mode mode, struct slot *
 
 static bool select_exchange(const struct insn *o, enum fast_mode mode, struct slot *s, fast_handler *const table[3])
 {
-    if (!has_memory(o) || o->size != 4)
+    if (!has_memory(o) || o->size < 4)
         return false;
     s->d = reg_offset(o->src, 4);
     return set(s, table[place_memory(o, mode, s)]);
@@ -227,6 +227,8 @@ static bool select_simple(const struct insn *o, struct slot *s)
     case OP_CLC: return set(s, fast_simple_table[S_CLC]);
     case OP_STC: return set(s, fast_simple_table[S_STC]);
     case OP_CMC: return set(s, fast_simple_table[S_CMC]);
+    case OP_CLI: return set(s, fast_simple_table[S_CLI]);
+    case OP_STI: return set(s, fast_simple_table[S_STI]);
     case OP_CLD: return set(s, fast_simple_table[S_CLD]);
     case OP_STD: return set(s, fast_simple_table[S_STD]);
     case OP_BSWAP: return wide && set(s, fast_simple_table[S_BSWAP]);
@@ -290,6 +292,7 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_XCHG: return select_xchg(o, mode, s);
     case OP_XADD: return select_exchange(o, mode, s, fast_xadd_table);
     case OP_CMPXCHG: return select_exchange(o, mode, s, fast_cmpxchg_table);
+    case OP_CMPXCHG8B: return select_exchange(o, mode, s, fast_cmpxchg8b_table);
     case OP_SETCC: return select_setcc(o, mode, s);
     case OP_PUSH: return select_push(c, o, mode, s);
     case OP_POP: return select_pop(o, mode, s);
@@ -298,7 +301,6 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     case OP_ESC: case OP_WAIT: return fast_select_x87(c, o, place_unit_memory(o, mode, s), s);
     case OP_SSE: return fast_select_sse(c, o, place_unit_memory(o, mode, s), s);
     case OP_PUSHF: return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHF_FLAT]);
-    case OP_CLI: return mode == MODE_FLAT && set(s, fast_simple_table[S_CLI_FLAT]);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);
