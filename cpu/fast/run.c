@@ -234,16 +234,15 @@ void fast_keep_insn(struct fast *f, const struct slot *i, const struct insn *o)
     meta_of(f, i)->insn = keep_insn(f, o);
 }
 
-/* MMIO, code pages, page crossings: from now on without decoding again. */
-static void make_rare(struct cpu *c, struct slot *i)
+/* MMIO, code pages, page crossings: from now on without decoding again. The handler stays, for the times that go well:
+ * a push at a place where the stack seldom crosses a page. */
+static void remember(struct cpu *c, const struct slot *i)
 {
     struct fast *f = c->fast;
-    struct slot_meta *m = meta_of(f, i);
     struct code_page *pg = fast_page(c);
     struct insn o;
-    if (f->stale || !pg || !fast_decode_at(c, pg, m->off, &o))
-        return;
-    fast_make_rare(f, i, &o);
+    if (!f->stale && pg && fast_decode_at(c, pg, meta_of(f, i)->off, &o))
+        fast_keep_insn(f, i, &o);
 }
 
 static uint32_t tlb_fills(const struct cpu *c) { return c->mmu.nlog[0] + c->mmu.nlog[1]; }
@@ -255,12 +254,12 @@ static struct slot *do_slow(struct cpu *c, struct slot *i, bool span)
     struct slot_meta *m = meta_of(f, i);
     expose(c, i);
     f->stats.slow++;
-    if (m->insn) /* made rare, but still the second half of a pair */
+    if (m->insn)
         ref_execute(c, &f->insns[m->insn]);
     else
         ref_execute_one(c);
     if (!m->insn && !span && fills == tlb_fills(c) && !f->stale && ++m->slow >= SLOW_LIMIT)
-        make_rare(c, i);
+        remember(c, i);
     return after(c, i, span && changes_context(c, c->last_op));
 }
 
