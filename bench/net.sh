@@ -28,7 +28,12 @@ cat >"$tmp/www/cgi-bin/sum" <<'CGI'
 printf 'Content-Type: text/plain\r\n\r\n'
 head -c "$CONTENT_LENGTH" | md5sum
 CGI
-chmod +x "$tmp/www/cgi-bin/sum"
+cat >"$tmp/www/cgi-bin/fetch" <<CGI
+#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+"$guests/busybox" wget -q -O - http://127.0.0.1:$((port + 1))/big | md5sum
+CGI
+chmod +x "$tmp/www/cgi-bin/sum" "$tmp/www/cgi-bin/fetch"
 "$guests/busybox" httpd -f -p 127.0.0.1:$port -h "$tmp/www" &
 server=$!
 
@@ -39,7 +44,7 @@ for ((run = 1; run <= ${RUNS:-3}; run++)); do
         sed "s/@insmod@/$insmod/; s/@port@/$port/; s/@file@/$file/; s/@sum@/$(sum_of <"$tmp/www/$file")/
             s/@upsum@/$upsum/; s/@card@/$card/" "$here/net.plan" >"$tmp/plan"
         common=(-m 256 -M pc -cpu pentium2 -kernel "$guests/vmlinuz" -initrd "$guests/initrd-modules.gz" -append 'console=ttyS0 quiet'
-            -netdev user,id=n0 -device "$card,netdev=n0" -display none -serial stdio -monitor none)
+            -netdev "user,id=n0,hostfwd=tcp:127.0.0.1:$((port + 1))-:80" -device "$card,netdev=n0" -display none -serial stdio -monitor none)
         for e in retrace qemu; do
             command=("$build/retrace" -core fast)
             [ $e = retrace ] || command=(qemu-system-i386 -accel tcg)

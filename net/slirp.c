@@ -23,6 +23,8 @@ static const char *const words[] = {"id",       "net",     "host",       "restri
 #include <arpa/inet.h>
 #include <libslirp.h>
 
+#include "net/ack.h"
+
 /* slirp's timers: few, looked at when it is polled. */
 struct user_timer {
     SlirpTimerCb fire;
@@ -47,15 +49,32 @@ struct user {
     struct net_poll *filling;
     const struct net_poll *polled;
     int64_t seen_ms; /* the time when it was last looked at */
+    struct held_ack ack;
     struct in_addr net, mask;
     bool restricted;
 };
 
 /* --- what libslirp calls --- */
 
+static void let_ack_go(struct netdev *nd)
+{
+    struct user *u = nd->priv;
+    size_t len = u->ack.len;
+    u->ack.len = 0;
+    if (len)
+        netdev_deliver(nd, u->ack.frame, len);
+}
+
 static ssize_t send_packet(const void *frame, size_t len, void *opaque)
 {
-    netdev_deliver(opaque, frame, len);
+    struct netdev *nd = opaque;
+    struct user *u = nd->priv;
+    if (!ack_hold(&u->ack, frame, len)) {
+        let_ack_go(nd);
+        netdev_deliver(nd, frame, len);
+    } else if (ack_is_due(&u->ack)) {
+        let_ack_go(nd);
+    }
     return (ssize_t)len;
 }
 
@@ -457,6 +476,8 @@ static void user_fill(struct netdev *nd, struct net_poll *p)
     fill_chars(u, p);
     if ((uint64_t)ms * 1000000 < p->wait_ns)
         p->wait_ns = (uint64_t)ms * 1000000;
+    if (u->ack.len) /* a guest with nothing to do may wait for it */
+        p->wait_ns = 0;
 }
 
 static int events_of(int index, void *opaque)
@@ -489,6 +510,7 @@ static void user_done(struct netdev *nd, const struct net_poll *p)
         t->due_ms = INT64_MAX;
         t->fire(t->arg);
     }
+    let_ack_go(nd);
 }
 
 static void user_print(const struct netdev *nd, char *text, size_t len)
