@@ -1,9 +1,9 @@
 /*
  * Two instructions in one handler: a comparison or count with the conditional jump behind it, pairs of
- * pushes and pops. The pair keeps both slots (jumping to the second one works as before); only the
- * first slot's handler does the work of both and reads the second slot's operands at i[1]. The
- * conditions are computed from the operands, but the flag words are set as always. A first half that
- * goes slow leaves the second to its own slot.
+ * pushes and pops, moves to and from the stack, a copy with its shift. The pair keeps both slots (jumping
+ * to the second one works as before); only the first slot's handler does the work of both and reads the
+ * second slot's operands at i[1]. The conditions are computed from the operands, but the flag words are
+ * set as always. A first half that goes slow leaves the second to its own slot.
  */
 #include "cpu/fast/special.h"
 
@@ -181,6 +181,51 @@ EACH_D(PAIR_D, )
 #define LOADS_B(B, ...) EACH_D(LOADS_D, B)
 EACH_PAIR_BASE(LOADS_B, )
 
+/* MOV from memory and MOV to memory, in either order, both on the stack */
+#define TURN(S, D, B) \
+    HANDLER(turn_##B##_##D##_##S) \
+    { \
+        { \
+            READ_AT(EA(B), 4); \
+            SET(D, load_le32(p)); \
+        } \
+        i++; \
+        WRITE_AT(EA(B), 4); \
+        store32(p, V_##S); \
+        NEXT; \
+    } \
+    HANDLER(return_##B##_##D##_##S) \
+    { \
+        { \
+            WRITE_AT(EA(B), 4); \
+            store32(p, V_##D); \
+        } \
+        i++; \
+        READ_AT(EA(B), 4); \
+        SET(S, load_le32(p)); \
+        NEXT; \
+    }
+#define TURN_D(D, B) EACH_S(TURN, D, B)
+EACH_D(TURN_D, ESP)
+EACH_D(TURN_D, EBP)
+
+/* MOV from a register, and a shift or rotation of the copy by a number */
+#define MOVED(S, D, f) \
+    HANDLER(f##_##D##_##S) \
+    { \
+        uint32_t n = i[1].b; \
+        ASSUME(n >= 1 && n <= 31); \
+        SET(D, q_##f(V_##S, n, &FR, &FX)); \
+        ADVANCE(2); \
+        DISPATCH; \
+    }
+#define MOVED_D(D, f) EACH_S(MOVED, D, f)
+EACH_D(MOVED_D, rol)
+EACH_D(MOVED_D, ror)
+EACH_D(MOVED_D, shl)
+EACH_D(MOVED_D, shr)
+EACH_D(MOVED_D, sar)
+
 /* Tables */
 #define NAME_BASED(S, D, n, B) n##_##B##_##D##_##S,
 #define NAME_BASED_D(D, n, B) {EACH_S(NAME_BASED, D, n, B)},
@@ -214,6 +259,12 @@ static fast_handler *const push[8][8] = {EACH_D(NAME_PAIR_D, push)};
 static fast_handler *const pop[8][8] = {EACH_D(NAME_PAIR_D, pop)};
 static fast_handler *const loads[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, loads)};
 static fast_handler *const stores[8][8][8] = {EACH_PAIR_BASE(NAME_BASED_B, stores)};
+static fast_handler *const turn[2][8][8] = {{EACH_D(NAME_BASED_D, turn, ESP)}, {EACH_D(NAME_BASED_D, turn, EBP)}};
+static fast_handler *const returns[2][8][8] = {{EACH_D(NAME_BASED_D, return, ESP)}, {EACH_D(NAME_BASED_D, return, EBP)}};
+/* ROL ROR RCL RCR SHL SHR SAL SAR */
+static fast_handler *const moved[8][8][8] = {{EACH_D(NAME_PAIR_D, rol)}, {EACH_D(NAME_PAIR_D, ror)}, {{NULL}}, {{NULL}},
+                                             {EACH_D(NAME_PAIR_D, shl)}, {EACH_D(NAME_PAIR_D, shr)},
+                                             {EACH_D(NAME_PAIR_D, shl)}, {EACH_D(NAME_PAIR_D, sar)}};
 
 /* Selection */
 
@@ -281,14 +332,26 @@ static bool plain_move(const struct insn *o, unsigned form, enum fast_mode mode)
 
 static fast_handler *fuse_moves(const struct insn *first, const struct insn *second, enum fast_mode mode)
 {
-    unsigned form = first->form;
-    if ((form != FORM_RM && form != FORM_MR) || first->base != second->base)
+    bool load = plain_move(first, FORM_RM, mode), load2 = plain_move(second, FORM_RM, mode);
+    bool store = plain_move(first, FORM_MR, mode), store2 = plain_move(second, FORM_MR, mode);
+    unsigned base = first->base, frame = base - REG_ESP; /* 0 ESP, 1 EBP */
+    if (base != second->base || (load && first->dst == base))
         return NULL;
-    if (!plain_move(first, form, mode) || !plain_move(second, form, mode))
+    if (load && load2)
+        return loads[base][first->dst][second->dst];
+    if (store && store2)
+        return stores[base][first->src][second->src];
+    if (load && store2 && frame <= 1)
+        return turn[frame][first->dst][second->src];
+    return store && load2 && frame <= 1 ? returns[frame][first->src][second->dst] : NULL;
+}
+
+static fast_handler *fuse_moved(const struct insn *first, const struct insn *second)
+{
+    bool by_number = second->form == FORM_RI && !(second->flags & INSN_CL) && (second->imm & 31);
+    if (first->op != OP_MOV || first->form != FORM_RR || first->size != 4 || second->size != 4)
         return NULL;
-    if (form == FORM_MR)
-        return stores[first->base][first->src][second->src];
-    return first->dst != first->base ? loads[first->base][first->dst][second->dst] : NULL;
+    return by_number && first->dst == second->dst ? moved[second->op - OP_ROL][first->dst][first->src] : NULL;
 }
 
 fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enum fast_mode mode)
@@ -300,6 +363,8 @@ fast_handler *fast_fuse(const struct insn *first, const struct insn *second, enu
             return fuse_cmp(first, second->cc, mode);
         return first->op == OP_TEST ? fuse_test(first, second->cc, mode) : fuse_count(first, second->cc);
     }
+    if (second->op >= OP_ROL && second->op <= OP_SAR)
+        return fuse_moved(first, second);
     if (mode != MODE_FLAT)
         return NULL;
     if (plain_register(first, OP_PUSH) && plain_register(second, OP_PUSH))

@@ -300,22 +300,43 @@ static void instruction(struct program *p, struct rng *r)
     }
 }
 
-/* Neighbours that share a handler: comparison and jump, pairs of moves, of pushes, of pops. */
+/* MOV to or from memory by a given base, on the stack near its top. */
+static void move_by(struct program *p, struct rng *r, uint32_t base)
+{
+    bool esp = p->wide && base == 4;
+    byte(p, below(r, 2) ? 0x8b : 0x89);
+    byte(p, 0x80 | below(r, 8) << 3 | base);
+    if (esp)
+        byte(p, 0x24);
+    word(p, esp ? below(r, 0x80) : displacement(p, r), address_bytes(p));
+}
+
+/* Neighbours that share a handler: comparison and jump, pairs of moves, of pushes, of pops, a copy and its shift. */
 static void neighbours(struct program *p, struct rng *r)
 {
-    uint32_t rm = below(r, 8), op = below(r, 2) ? 0x8b : 0x89, dec = 0x40 + below(r, 16);
-    switch (below(r, 6)) {
+    uint32_t rm = below(r, 8), dec = 0x40 + below(r, 16);
+    switch (below(r, 10)) {
     case 0: byte(p, 0x39), byte(p, 0xc0 | below(r, 64)); break;
     case 1: byte(p, 0x85), byte(p, 0xc0 | rm * 9); break;
     case 2: byte(p, 0x83), byte(p, (below(r, 2) ? 0xf8 : 0xe8) | rm), byte(p, below(r, 4)); break;
     case 3: byte(p, dec); break;
     case 4:
-        for (unsigned k = 0; k < 2; k++) {
-            byte(p, op);
-            byte(p, 0x80 | below(r, 8) << 3 | (rm == 4 ? 5 : rm));
-            word(p, displacement(p, r), address_bytes(p));
-        }
+        move_by(p, r, rm), move_by(p, r, rm);
         return;
+    case 5:
+        rm = 4 + below(r, 2), move_by(p, r, rm), move_by(p, r, rm);
+        return;
+    case 6: /* of 32 bits, as handlers are */
+        p->wide ? (void)0 : byte(p, 0x66);
+        byte(p, 0x8b), byte(p, 0xc0 | rm << 3 | below(r, 8));
+        p->wide ? (void)0 : byte(p, 0x66);
+        byte(p, 0xc1), byte(p, 0xc0 | below(r, 8) << 3 | rm), byte(p, below(r, 40));
+        return;
+    case 7: /* CMP with 16 bits */
+        p->wide ? byte(p, 0x66) : (void)0;
+        byte(p, 0x81), modrm(p, r, 7, false), word(p, rnd(r), 2);
+        break;
+    case 8: byte(p, 0xf6), modrm(p, r, 0, false), byte(p, rnd(r)); break; /* TEST with 8 */
     default:
         rm = 0x50 + 8 * below(r, 2);
         byte(p, rm + below(r, 8)), byte(p, rm + below(r, 8));
@@ -464,7 +485,7 @@ static void rare_instruction(struct program *p, struct rng *r)
     unsigned full = other_size == p->wide ? 2 : 4;
     if (other_size)
         byte(p, 0x66);
-    switch (below(r, 16)) {
+    switch (below(r, 18)) {
     case 0: case 1: two_byte(p, r, 0x40 + below(r, 16)); break; /* CMOVcc */
     case 2: two_byte(p, r, 0x90 + below(r, 16)); break;
     case 3: one_byte(p, r, 0x8d, true); break; /* LEA */
@@ -477,6 +498,9 @@ static void rare_instruction(struct program *p, struct rng *r)
     case 11: byte(p, 0x31), byte(p, 0xd2), byte(p, 0xf6 + below(r, 2)), modrm(p, r, 6 + below(r, 2), false); break;
     case 12: byte(p, 0x31), byte(p, 0xc0 | below(r, 8) * 9); break; /* XOR r,r */
     case 13: one_byte(p, r, 0x69, false), word(p, rnd(r), full); break;
+    case 15: two_byte(p, r, below(r, 2) ? 0xb0 + below(r, 2) : 0xc0 + below(r, 2)); break; /* CMPXCHG, XADD */
+    case 16: byte(p, 0x0f), byte(p, 0xc7), modrm(p, r, 1, true); break; /* CMPXCHG8B */
+    case 17: byte(p, below(r, 2) ? 0x9c : 0xfa + below(r, 2)); break; /* PUSHF, CLI, STI */
     case 14: byte(p, 0x80), byte(p, 0xf8 | below(r, 8)), byte(p, rnd(r)), byte(p, 0x70 + below(r, 16)), byte(p, 3); break;
     default:
         if (below(r, 4) == 0)
