@@ -322,13 +322,17 @@ static bool renderer_is_slow(SDL_Renderer *r)
     return false;
 }
 
+/* Shown when it is complete: for a renderer SDL may make the window anew. */
 static bool make_window(struct sdl_window *w)
 {
-    w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, FIRST_WIDTH, FIRST_HEIGHT,
-                                 SDL_WINDOW_RESIZABLE | (w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0));
+    uint32_t flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN | (w->full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    w->window = SDL_CreateWindow(w->title, SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, FIRST_WIDTH, FIRST_HEIGHT, flags);
     if (w->window && !w->software)
         w->renderer = SDL_CreateRenderer(w->window, -1, 0);
-    return w->window && (w->renderer || (w->software && SDL_GetWindowSurface(w->window)));
+    if (!w->window || !(w->renderer || (w->software && SDL_GetWindowSurface(w->window))))
+        return false;
+    SDL_ShowWindow(w->window);
+    return true;
 }
 
 static void drop_window(struct sdl_window *w)

@@ -28,14 +28,17 @@ await 10 xdotool getdisplaygeometry || { echo "Xvfb does not start" >&2; exit 77
 cp "$image" dos.img
 "$retrace" -display sdl -name 'Test PC' -m 16 -fda dos.img -trace input -D input.txt -monitor unix:mon.sock,server,nowait </dev/null >out.txt 2>&1 &
 pid=$!
-await 20 xdotool search --name 'Test PC' || {
+await 20 xdotool search --onlyvisible --name 'Test PC' || {
     grep -q 'no SDL2' out.txt && { echo "a build without SDL2" >&2; exit 77; }
     cat out.txt
     die "no window"
 }
-w=$(xdotool search --name 'Test PC' | head -n 1)
+focused() {
+    w=$(xdotool search --onlyvisible --name 'Test PC' | head -n 1)
+    xdotool windowfocus "$w"
+}
+await 20 focused || die "the window does not take the keyboard"
 [ "$(xdotool getwindowname "$w")" = 'Test PC' ] || die "the title is $(xdotool getwindowname "$w")"
-xdotool windowfocus "$w"
 
 # Text comes where it was typed: the file in the image proves the whole way.
 row() { # row NAME: the picture of the prompt's line has something in it
@@ -81,8 +84,8 @@ keys 'shift+a' '225:1 4:1 225:0 4:0'
 before=$(events)
 "$retrace" -display sdl -name Other -S </dev/null >/dev/null 2>&1 &
 other=$!
-await 20 xdotool search --name Other || die "no second window"
-o=$(xdotool search --name Other | head -n 1)
+await 20 xdotool search --onlyvisible --name Other || die "no second window"
+o=$(xdotool search --onlyvisible --name Other | head -n 1)
 [ "$(xdotool getwindowname "$o")" = 'Other [paused]' ] || die "-S: the title is $(xdotool getwindowname "$o")"
 xdotool windowfocus "$w"
 sleep 0.5
