@@ -527,6 +527,27 @@ static bool nap(struct machine *m, vtime until)
     return true;
 }
 
+/* Nobody has to wait for what the machine has got already: a disk at work, bytes on their way to the UART. */
+static bool will_go_on(const struct machine *m, vtime until)
+{
+    bool sure = machine_disk_due(m) < until;
+    for (unsigned i = 0; i < SERIAL_PORTS; i++)
+        sure |= machine_serial_busy(m, i);
+    return sure;
+}
+
+bool machine_waited(const struct machine *m, vtime until)
+{
+    return machine_idle(m) && m->wait_until && machine_now(m) >= m->wait_until && !will_go_on(m, until);
+}
+
+/* The CPU waits: how far the clock may jump. */
+static vtime wait_end(const struct machine *m, vtime until)
+{
+    bool limited = m->wait_until && m->wait_until < until && !will_go_on(m, until);
+    return limited ? m->wait_until : until;
+}
+
 /* The CPU waits: move time to the next event. False: nothing will ever happen. */
 static bool skip_idle(struct pc *pc, vtime until)
 {
@@ -569,11 +590,11 @@ static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount,
         *stop = MACHINE_BREAK;
         return true;
     case CPU_HALTED:
-        if (nap(m, until)) {
+        if (machine_waited(m, until) || nap(m, until)) {
             *stop = MACHINE_SLICE;
             return true;
         }
-        if (!skip_idle(pc, until)) {
+        if (!skip_idle(pc, wait_end(m, until))) {
             *stop = MACHINE_DEAD_IDLE;
             return true;
         }
@@ -581,6 +602,16 @@ static bool run_stretch(struct machine *m, vtime until, uint64_t until_icount,
     case CPU_SHUTDOWN: pc->reset_requested = true; return false;
     default: return false;
     }
+}
+
+/* What is due, with the host's time for it if a drive is among it: files and copies, not instructions. */
+static void run_due(struct machine *m)
+{
+    bool disk = m->host.now && machine_disk_due(m) <= machine_now(m);
+    uint64_t start = disk ? m->host.now(m->host.arg) : 0;
+    clock_run_due(&m->pc->clk);
+    if (disk)
+        m->disk_ns += m->host.now(m->host.arg) - start;
 }
 
 enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_icount)
@@ -595,7 +626,7 @@ enum machine_stop machine_run(struct machine *m, vtime until, uint64_t until_ico
             return MACHINE_STOPPED;
         if (m->player && !replay_due(m))
             return MACHINE_REPLAYED;
-        clock_run_due(&m->pc->clk);
+        run_due(m);
         if (board_requests(m, &stop))
             return stop;
         if (machine_now(m) >= until || machine_icount(m) >= until_icount)

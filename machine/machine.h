@@ -21,7 +21,8 @@ struct machine_host {
     void (*debug_out)(void *arg, uint16_t port, uint8_t byte); /* 0x402, 0xE9 */
     void (*log_line)(void *arg, const char *line);
     void (*packet_out)(void *arg, unsigned nic, const uint8_t *frame, size_t len);
-    struct net *net; /* the back ends, for the monitor; NULL: none */
+    uint64_t (*now)(void *arg); /* the host's clock, ns: for disk_ns, nothing that the guest sees */
+    struct net *net;            /* the back ends, for the monitor; NULL: none */
 };
 
 /* Why machine_run() came back. */
@@ -58,6 +59,8 @@ struct machine {
     uint32_t trace_enabled; /* log.enabled of every board that is built */
     uint64_t stress_icount; /* stress build: of the last snapshot */
     vtime nap; /* machine_run() comes back after so long of a halted CPU; 0: no such limit */
+    vtime wait_until; /* ... and when it has waited until then for anything but a disk or a typed line; 0: no limit */
+    uint64_t disk_ns; /* host time that went into hard disks and CDs, of which no instruction is the cause */
     bool running;
     bool no_reboot;
     unsigned mouse_buttons; /* as the monitor last set them */
@@ -80,6 +83,8 @@ vtime machine_now(const struct machine *m);
 uint64_t machine_icount(const struct machine *m);
 /* True while the CPU is halted and only a timer or input can go on (the host may sleep). */
 bool machine_idle(const struct machine *m);
+/* The CPU waits, wait_until has passed, and nothing that is sure to come before `until` ends it. */
+bool machine_waited(const struct machine *m, vtime until);
 /* When an IDE drive that is at work will be done; VTIME_NEVER: none is. */
 vtime machine_disk_due(const struct machine *m);
 /* Virtual time of the next event; VTIME_NEVER if none. */

@@ -31,7 +31,8 @@ void pacer_resume(struct pacer *p, const struct machine *m);
 vtime pacer_target(struct pacer *p, struct machine *m);
 /* How far the machine may run before the front end should look at the user again (about 10 ms). */
 uint64_t pacer_limit(const struct pacer *p, const struct machine *m);
-/* It ran `insns` instructions in `ns` of host time. */
+/* It ran `insns` instructions in `ns` of host time, without what files took: an instruction that seems to cost as much
+ * as a flush makes the guest's clock run away, and then the host sleeps to let the wall clock catch up. */
 void pacer_ran(struct pacer *p, struct machine *m, uint64_t ns, uint64_t insns);
 /* The guest waits for input by polling (or does so no longer). */
 void pacer_idle(struct pacer *p, struct machine *m, bool idle);

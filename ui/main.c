@@ -21,7 +21,7 @@
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000, WAKE_NS = 500000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000 };
 
 struct frontend {
     struct options opt;
@@ -88,6 +88,12 @@ static void on_packet(void *arg, unsigned nic, const uint8_t *frame, size_t len)
 {
     struct frontend *f = arg;
     network_send(&f->network, nic, frame, len);
+}
+
+static uint64_t clock_for_disks(void *arg)
+{
+    (void)arg;
+    return host_now();
 }
 
 static void flush_all(struct frontend *f)
@@ -248,6 +254,7 @@ static enum emu_err set_up(struct frontend *f, struct error *err)
                                 .debug_out = on_debug,
                                 .log_line = on_log,
                                 .packet_out = on_packet,
+                                .now = clock_for_disks,
                                 .net = f->network.net};
     if (!e)
         e = machine_new(&f->opt.cfg, &host, &f->m, err);
@@ -420,33 +427,24 @@ static void say_break(struct frontend *f)
         gdbstub_stopped(f->gdb, gdb_send, f);
 }
 
-/* How far the machine may go now. A guest that computes may be a little ahead of the wall clock. One that waits for
- * a disk is let through to the end of the transfer (and a bit, to take the interrupt), as far as the lead allows:
- * a host's sleep takes longer than most transfers, and a guest makes thousands of them. */
-static vtime slice_end(const struct frontend *f, vtime target)
-{
-    vtime disk = machine_disk_due(f->m), most = target + PACER_LEAD_NS;
-    if (!f->m->running)
-        return target;
-    if (!machine_idle(f->m))
-        return most;
-    return disk < most && disk + WAKE_NS > target ? disk + WAKE_NS : target;
-}
-
-/* One slice of about 10 ms; false: the machine is off for good. */
+/* One slice of about 10 ms; false: the machine is off for good. A guest that computes may be ahead of the wall clock,
+ * and one that waits for a disk: a host's sleep takes longer than most transfers, and a guest makes thousands of them.
+ * One that waits for anything else stays level with it. */
 static bool run_slice(struct frontend *f)
 {
-    vtime target = f->m->running ? pacer_target(&f->pacer, f->m) : machine_now(f->m);
-    vtime until = slice_end(f, target);
-    uint64_t insns = machine_icount(f->m), start = host_now();
-    enum machine_stop why = machine_run(f->m, until, pacer_limit(&f->pacer, f->m));
-    pacer_ran(&f->pacer, f->m, host_now() - start, machine_icount(f->m) - insns);
+    struct machine *m = f->m;
+    vtime target = m->running ? pacer_target(&f->pacer, m) : machine_now(m), until = target + PACER_LEAD_NS;
+    uint64_t insns = machine_icount(m), disk = m->disk_ns, start = host_now();
+    m->wait_until = target;
+    enum machine_stop why = machine_run(m, until, pacer_limit(&f->pacer, m));
+    disk = m->disk_ns - disk;
+    pacer_ran(&f->pacer, m, host_now() - start - disk, machine_icount(m) - insns);
     if (why == MACHINE_POWEROFF || why == MACHINE_REBOOT || why == MACHINE_REPLAYED)
         return false;
     if (why == MACHINE_BREAK)
         say_break(f);
     flush_all(f);
-    if (!f->m->running || machine_now(f->m) >= slice_end(f, target))
+    if (!m->running || machine_now(m) >= until || machine_waited(m, until))
         rest(f, target);
     return true;
 }
