@@ -21,7 +21,8 @@
 #include "ui/options.h"
 #include "ui/watch.h"
 
-enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, REST_NS = 10000000, NAP_NS = 200000 };
+enum { FRAME_NS = 1000000000 / 60, USER_NS = 8000000, NAP_NS = 200000 };
+enum { REST_NS = 10000000, LONG_REST_NS = 25000000, QUIET_NS = 1000000000 };
 
 struct frontend {
     struct options opt;
@@ -39,7 +40,8 @@ struct frontend {
     struct pacer pacer;
     struct watch watch;
     bool ready;          /* a character device has something */
-    uint64_t last_look, last_refresh;
+    bool sign;           /* the guest, or its user, has shown that it is alive */
+    uint64_t last_look, last_refresh, last_sign;
 };
 
 static volatile sig_atomic_t interrupted; /* the signal; the one thing that a handler may touch */
@@ -54,6 +56,7 @@ static void on_signal(int sig)
 static void on_serial(void *arg, unsigned port, uint8_t byte)
 {
     struct frontend *f = arg;
+    f->sign = true;
     chardev_write(f->serial[port], &byte, 1);
     if (f->scripted && port == 0)
         script_serial_byte(&f->script, byte);
@@ -87,12 +90,13 @@ static void on_log(void *arg, const char *line)
 static void on_packet(void *arg, unsigned nic, const uint8_t *frame, size_t len)
 {
     struct frontend *f = arg;
+    f->sign = true;
     network_send(&f->network, nic, frame, len);
 }
 
 static uint64_t clock_for_disks(void *arg)
 {
-    (void)arg;
+    ((struct frontend *)arg)->sign = true;
     return host_now();
 }
 
@@ -335,6 +339,7 @@ static void refresh(struct frontend *f, uint64_t now)
         return;
     f->last_refresh = now;
     bool changed = watch_picture(&f->watch, f->m);
+    f->sign |= changed && f->watch.still == 0; /* a blinking cursor is no sign */
     if (!f->scripted)
         pacer_idle(&f->pacer, f->m, watch_polling(&f->watch, f->m, changed));
     if (f->display)
@@ -392,9 +397,18 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Sleeps until input arrives, a frame is due, or the guest has something to do. Its timers may wait for
- * REST_NS, so that a guest with a fast tick does not wake the host at every one: they come late by the
- * wall clock, exactly by its own. */
+/* How long the timers of a waiting guest may wait, so that one with a fast tick does not wake the host at every one:
+ * they come late by the wall clock, exactly by its own. Longer where nobody has seen or said anything for a while. */
+static uint64_t patience(struct frontend *f)
+{
+    uint64_t now = host_now();
+    if (f->sign || f->ready)
+        f->last_sign = now;
+    f->sign = false;
+    return now - f->last_sign < QUIET_NS ? REST_NS : LONG_REST_NS;
+}
+
+/* Sleeps until input arrives, a frame is due, or the guest has something to do. */
 static void rest(struct frontend *f, vtime target)
 {
     struct pollfd fds[SERIAL_PORTS + 2 + NET_FDS];
@@ -405,10 +419,10 @@ static void rest(struct frontend *f, vtime target)
     }
     add_fd(fds, &n, f->monitor_shared ? NULL : f->monitor);
     add_fd(fds, &n, f->gdb_link);
-    uint64_t limit = f->display ? FRAME_NS : 3 * FRAME_NS;
+    uint64_t limit = f->display ? FRAME_NS : 3 * FRAME_NS, soon = patience(f);
     vtime next = min_u64(machine_next_event(f->m), typist_due(&f->m->typist));
     if (f->m->running)
-        limit = next <= target ? 0 : next < target + REST_NS ? REST_NS : min_u64(limit, next - target);
+        limit = next <= target ? 0 : next < target + soon ? min_u64(limit, soon) : min_u64(limit, next - target);
     if (f->log)
         fflush(f->log);
     if (f->m->running)
