@@ -20,8 +20,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { EAGER_RUN = 8 << 20 };
-
 /* Says why open() refused. */
 static enum emu_err open_failed(const char *path, bool write, int why, struct error *err)
 {
@@ -96,11 +94,7 @@ enum emu_err host_file_open(struct host_file *f, const char *path, unsigned flag
 {
     bool write = flags & (HOST_FILE_WRITE | HOST_FILE_CREATE);
     int mode = (write ? O_RDWR : O_RDONLY) | (flags & HOST_FILE_CREATE ? O_CREAT : 0);
-    *f = (struct host_file){.fd = -1,
-                            .read_only = !write,
-                            .unsafe = flags & HOST_FILE_UNSAFE,
-                            .eager = flags & HOST_FILE_EAGER,
-                            .name = path};
+    *f = (struct host_file){-1, !write, flags & HOST_FILE_UNSAFE, path};
     f->fd = open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0666);
     if (f->fd < 0)
         return open_failed(path, write, errno, err);
@@ -161,27 +155,9 @@ static enum emu_err write_error(int why)
     return why == ENOSPC || why == EDQUOT ? EMU_NOSPC : EMU_IO;
 }
 
-/* What is written in sequence is likely to stay as it is: the disk may have it while its writer
- * goes on, and a flush is left with little to wait for. */
-static void note_run(struct host_file *f, uint64_t offset, size_t len)
+enum emu_err host_file_write(const struct host_file *f, uint64_t offset, const void *from,
+                             size_t len, struct error *err)
 {
-    if (offset != f->run_end)
-        f->run_begin = offset;
-    f->run_end = offset + len;
-#ifdef SYNC_FILE_RANGE_WRITE
-    if (f->eager && !f->unsafe && f->run_end - f->run_begin >= EAGER_RUN) {
-        (void)!sync_file_range(f->fd, (off_t)f->run_begin, (off_t)(f->run_end - f->run_begin),
-                               SYNC_FILE_RANGE_WRITE); /* what fails here fails in fdatasync() */
-        f->run_begin = f->run_end;
-    }
-#endif
-}
-
-enum emu_err host_file_write(struct host_file *f, uint64_t offset, const void *from, size_t len,
-                             struct error *err)
-{
-    const uint64_t first = offset;
-    const size_t all = len;
     for (const uint8_t *p = from; len > 0;) {
         ssize_t n = pwrite(f->fd, p, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
@@ -194,7 +170,6 @@ enum emu_err host_file_write(struct host_file *f, uint64_t offset, const void *f
         len -= (size_t)n;
         offset += (uint64_t)n;
     }
-    note_run(f, first, all);
     return EMU_OK;
 }
 

@@ -15,14 +15,12 @@ enum {
     HOST_FILE_UNLOCKED = 4, /* takes no lock: looks at an image that another program may change */
     HOST_FILE_OWN = 8,      /* this process may have it open already */
     HOST_FILE_UNSAFE = 16,  /* host_file_sync() does nothing */
-    HOST_FILE_EAGER = 32,   /* what is written in sequence starts for the disk before host_file_sync() */
 };
 
 struct host_file {
     int fd;
-    bool read_only, unsafe, eager;
-    const char *name;             /* for sentences; lives as long as the file is open */
-    uint64_t run_begin, run_end; /* written in sequence, and not yet on its way to the disk (eager) */
+    bool read_only, unsafe;
+    const char *name; /* for sentences; lives as long as the file is open */
 };
 
 /* Opens a regular file or block device; others are refused without waiting for them. Takes a
@@ -37,8 +35,8 @@ MUST_CHECK enum emu_err host_file_read(const struct host_file *f, uint64_t offse
 MUST_CHECK enum emu_err host_file_read_padded(const struct host_file *f, uint64_t offset, void *to,
                                               size_t len, struct error *err);
 /* All of the bytes; the file grows where they go beyond its end. */
-MUST_CHECK enum emu_err host_file_write(struct host_file *f, uint64_t offset, const void *from,
-                                        size_t len, struct error *err);
+MUST_CHECK enum emu_err host_file_write(const struct host_file *f, uint64_t offset,
+                                        const void *from, size_t len, struct error *err);
 /* What was written before is on the disk before anything that is written later. */
 MUST_CHECK enum emu_err host_file_sync(const struct host_file *f, struct error *err);
 

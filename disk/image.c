@@ -201,8 +201,7 @@ static enum emu_err open_one(const char *path, const char *format, unsigned flag
 {
     unsigned host = (flags & IMAGE_READ_ONLY ? 0u : HOST_FILE_WRITE) |
                     (flags & IMAGE_UNLOCKED ? HOST_FILE_UNLOCKED : 0u) |
-                    (flags & IMAGE_UNSAFE ? HOST_FILE_UNSAFE : 0u) |
-                    (flags & IMAGE_EAGER ? HOST_FILE_EAGER : 0u);
+                    (flags & IMAGE_UNSAFE ? HOST_FILE_UNSAFE : 0u);
     if (!(flags & (IMAGE_READ_ONLY | IMAGE_FORCE_TEMPLATE))) {
         enum emu_err rc = template_check(path, NULL, err);
         if (rc != EMU_OK)

@@ -17,7 +17,6 @@ enum {
     IMAGE_FOR_CHECK = 16,      /* also opens an image that is marked dirty or corrupt, as it is */
     IMAGE_FORCE_TEMPLATE = 32, /* may write to an image that has linked clones */
     IMAGE_UNSAFE = 64,         /* flushes nothing: for images that are made anew after a crash */
-    IMAGE_EAGER = 128,         /* writes long sequences to the disk before a flush: for a guest's disk */
 };
 
 /* "raw" or "qcow2", from an image's first bytes. */

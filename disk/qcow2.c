@@ -500,8 +500,7 @@ enum emu_err qcow2_open(const char *path, unsigned flags, struct blk **out, stru
     enum emu_err rc = host_file_open(&q->file, q->path,
                                      (read_only ? 0u : HOST_FILE_WRITE) |
                                          (flags & IMAGE_UNLOCKED ? HOST_FILE_UNLOCKED : 0u) |
-                                         (flags & IMAGE_UNSAFE ? HOST_FILE_UNSAFE : 0u) |
-                                         (flags & IMAGE_EAGER ? HOST_FILE_EAGER : 0u),
+                                         (flags & IMAGE_UNSAFE ? HOST_FILE_UNSAFE : 0u),
                                      err);
     if (rc != EMU_OK) {
         free(q);

@@ -920,8 +920,7 @@ enum emu_err pc_open_ide(const struct machine *m, unsigned drive, const char *pa
     bool snapshot = (m->cfg.snapshot || c->snapshot) && !c->cdrom && !*readonly;
     unsigned least = c->cdrom ? ATAPI_BLOCK : ATA_SECTOR;
     *readonly |= c->cdrom;
-    unsigned flags = (*readonly || snapshot ? IMAGE_READ_ONLY : IMAGE_EAGER) |
-                     (c->no_backing ? IMAGE_NO_BACKING : 0);
+    unsigned flags = (*readonly || snapshot ? IMAGE_READ_ONLY : 0) | (c->no_backing ? IMAGE_NO_BACKING : 0);
     enum emu_err e = open_image(m, path, format, flags, &image, err);
     if (e)
         return e;
