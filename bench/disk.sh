@@ -5,18 +5,8 @@
 # QEMU's rate we reach (wall, processor).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "${1:-build}" && pwd) || exit 1
-guests=${RETRACE_GUESTS:-$here/../build/guests}
+. "$here/lib.sh"
 format=${FORMAT:-raw}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-die() {
-    echo "bench: $*" >&2
-    exit 1
-}
-[ -x "$build/retrace" ] && [ -x "$build/bench-driver" ] || die "$build is not built; use make bench-disk"
-command -v qemu-system-i386 >/dev/null || die "qemu-system-i386 is missing (package qemu-system-x86)"
-sh "$here/../tests/guest/prepare-linux.sh" "$guests" || die "there is no Linux guest (see above)"
 
 head -c 268435456 /dev/urandom >"$tmp/disk.raw"
 image=$tmp/disk.$format
@@ -24,12 +14,6 @@ image=$tmp/disk.$format
 common=(-m 512 -M pc -cpu pentium2 -kernel "$guests/vmlinuz" -initrd "$guests/initrd-modules.gz" -append 'console=ttyS0 quiet'
     -drive "file=$image,format=$format,index=0" -net none -display none -serial stdio -monitor none)
 for ((run = 1; run <= ${RUNS:-3}; run++)); do
-    for e in retrace qemu; do
-        command=("$build/retrace" -core fast)
-        [ $e = retrace ] || command=(qemu-system-i386 -accel tcg)
-        echo "bench: run $run, $e" >&2
-        "$build/bench-driver" "$here/disk.plan" "${command[@]}" "${common[@]}" 2>"$tmp/stderr" | sed "s/^/$e /" >>"$tmp/all"
-        [ "${PIPESTATUS[0]}" = 0 ] || { cat "$tmp/stderr" >&2; die "$e did not finish the plan"; }
-    done
+    in_turn $run "$here/disk.plan" "${common[@]}"
 done
-sort -s -k 1,2 "$tmp/all" | awk -f "$here/rates.awk"
+rates

@@ -5,17 +5,10 @@ need "$GUESTS/vmlinuz" "$GUESTS/initrd-modules.gz" "$GUESTS/modules/8390p.ko"
 "$GUESTS/busybox" true 2>/dev/null || { echo "this host does not run i386 programs" >&2; exit 77; }
 "$retrace" -netdev help | grep -q '^user' || { echo "no user-mode network in this build" >&2; exit 77; }
 
-port=$((20000 + $$ % 20000))
-mkdir www
-file() { # file MIB: text, as busybox's wget posts no other
-    mib=$1
-    base64 /dev/urandom | head -c ${mib}M >www/big.txt
-    sum=$(md5sum <www/big.txt | cut -d' ' -f1)
-}
+. "$(dirname "$0")/http.sh"
 head -c 300001 /dev/urandom >www/udp.bin
 udp_sum=$(md5sum <www/udp.bin | cut -d' ' -f1)
-"$GUESTS/busybox" httpd -f -p 127.0.0.1:$port -h www &
-server=$!
+serve_files
 trap 'kill $server 2>/dev/null || true' EXIT
 mkfifo hold
 exec 9<>hold
@@ -78,10 +71,10 @@ TEXT
     [ "$(stat -c %s $name.pcap)" -gt $((2 * mib * 1048576)) ] || die "$name.pcap does not hold all frames"
     rm -f $name.pcap
 }
-file $((SLOW > 1 ? 2 : 64))
+text_file $((SLOW > 1 ? 2 : 64))
 try ne2k_pci 'insmod 8390.ko; insmod ne2k-pci.ko' -device ne2k_pci,netdev=n0
 try pcnet 'insmod mii.ko; insmod pcnet32.ko' -device pcnet,netdev=n0
-file 2
+text_file 2
 try ne2k_isa 'insmod 8390p.ko; insmod ne.ko io=0x320 irq=5' -device ne2k_isa,netdev=n0,iobase=0x320,irq=5,mac=52:54:00:aa:bb:cc
 try isapc 'insmod 8390p.ko; insmod ne.ko io=0x300 irq=9' -M isapc -device ne2k_isa,netdev=n0
 exit 0

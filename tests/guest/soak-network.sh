@@ -15,18 +15,9 @@ trap 'exit 1' TERM INT HUP
 sh "$here/prepare-linux.sh" "$GUESTS"
 cd "$tmp"
 
-port=$((20000 + $$ % 20000))
-mkdir -p www/cgi-bin
-base64 /dev/urandom | head -c 1M >www/big.txt # text, as busybox's wget posts no other
-sum=$(md5sum <www/big.txt | cut -d' ' -f1)
-cat >www/cgi-bin/sum <<'CGI'
-#!/bin/sh
-printf 'Content-Type: text/plain\r\n\r\n'
-head -c "$CONTENT_LENGTH" | md5sum
-CGI
-chmod +x www/cgi-bin/sum
-"$GUESTS/busybox" httpd -f -p 127.0.0.1:$port -h www &
-server=$!
+. "$here/http.sh"
+text_file 1
+serve_files
 
 # "both" of the guest's shell runs its words with the gateway of one network, then of the other.
 cat >words.rts <<TEXT

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -421,20 +423,78 @@ static void frames_go_to_a_pcap_file(void **state)
     assert_memory_equal(file + sizeof(expected), hello, 16);
 }
 
-/* ARP request from 10.0.2.15 for the gateway (RFC 826). */
+/* From 10.0.2.15 for the gateway (RFC 826). */
+static const uint8_t arp_request[60] = {255, 255, 255, 255, 255, 255, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+                                        0x52, 0x54, 0, 0x12, 0x34, 0x56, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+
 static void the_gateway_answers_arp(void **state)
 {
     struct fixture *f = *state;
-    static const uint8_t request[60] = {255,  255,  255, 255, 255, 255, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-                                        0x52, 0x54, 0,   0x12, 0x34, 0x56, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
     if (!net_has_user())
         skip();
     add(f, "user,id=u,ipv6=off");
-    netdev_send(plug(f, "u", &f->ear[0]), request, sizeof(request));
+    netdev_send(plug(f, "u", &f->ear[0]), arp_request, sizeof(arp_request));
     assert_int_equal(f->ear[0].frames, 1);
-    assert_memory_equal(f->ear[0].frame, request + 6, 6);
+    assert_memory_equal(f->ear[0].frame, arp_request + 6, 6);
     assert_memory_equal(f->ear[0].frame + 20, "\0\2", 2); /* reply */
     assert_memory_equal(f->ear[0].frame + 28, "\12\0\2\2", 4);
+}
+
+/* The header's checksum (RFC 791 3.1) of 20 bytes, whose own field is 0. */
+static void put_ip_checksum(uint8_t *ip)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < 20; i += 2)
+        sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = 0xffff - ((sum & 0xffff) + (sum >> 16));
+    ip[10] = (uint8_t)(sum >> 8);
+    ip[11] = (uint8_t)sum;
+}
+
+/* A UDP socket of this host, as a server on it has. */
+static int host_socket(uint16_t *port)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* From 10.0.2.15 port 4660 to the gateway, which stands for this host (RFC 768; a checksum of 0: none). The host says
+ * it back in capitals. */
+static void a_datagram_reaches_a_socket_of_the_host_and_its_answer_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t frame[60] = {0x52, 0x55, 10, 0, 2, 2, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 0, 0x45, 0, 0, 33, 0, 1, 0, 0,
+                         64, 17, 0, 0, 10, 0, 2, 15, 10, 0, 2, 2, 0x12, 0x34, 0, 0, 0, 13, 0, 0, 'h', 'e', 'l', 'l', 'o'};
+    char got[16];
+    uint16_t port;
+    struct sockaddr_in from;
+    socklen_t from_len = sizeof(from);
+    if (!net_has_user())
+        skip();
+    add(f, "user,id=u,ipv6=off");
+    struct netdev *nd = plug(f, "u", &f->ear[0]);
+    int fd = host_socket(&port);
+    frame[36] = (uint8_t)(port >> 8);
+    frame[37] = (uint8_t)port;
+    put_ip_checksum(frame + 14);
+    netdev_send(nd, arp_request, sizeof(arp_request)); /* so that it knows where an answer goes */
+    netdev_send(nd, frame, sizeof(frame));
+    poll_some(f);
+    assert_int_equal(recvfrom(fd, got, sizeof(got), MSG_DONTWAIT, (struct sockaddr *)&from, &from_len), 5);
+    assert_memory_equal(got, "hello", 5);
+    assert_int_equal(sendto(fd, "HELLO", 5, 0, (struct sockaddr *)&from, from_len), 5);
+    poll_some(f);
+    close(fd);
+    assert_memory_equal(f->ear[0].frame + 26, "\12\0\2\2\12\0\2\17", 8); /* addresses */
+    assert_memory_equal(f->ear[0].frame + 34, frame + 36, 2);                  /* ports */
+    assert_memory_equal(f->ear[0].frame + 36, "\x12\x34", 2);
+    assert_memory_equal(f->ear[0].frame + 42, "HELLO", 5);
 }
 
 static void forwardings_are_added_and_removed(void **state)
@@ -532,6 +592,7 @@ int main(void)
         TEST(a_pulled_cable_carries_nothing),
         TEST(frames_go_to_a_pcap_file),
         TEST(the_gateway_answers_arp),
+        TEST(a_datagram_reaches_a_socket_of_the_host_and_its_answer_comes_back),
         TEST(forwardings_are_added_and_removed),
         TEST(the_prefix_of_ipv6_is_advertised),
         TEST(user_networks_refuse_what_cannot_be),
