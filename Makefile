@@ -37,11 +37,6 @@ endif
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
 UI_OBJ := $(UI_SRC:%.c=$(BUILD)/obj/%.o)
 
-# Further copies of the fast core's handlers (struct fast_handlers in cpu/fast/core.h): the same code again
-# with names of its own.
-HANDLER_OBJ := $(filter %/select.o $(BUILD)/obj/cpu/fast/h_% $(BUILD)/obj/cpu/fast/special_%,$(CORE_OBJ))
-COPY_OBJ := $(if $(filter 2,$(COPIES)),$(BUILD)/obj/cpu/fast/handlers_1.o)
-
 IMG_SRC := $(wildcard img/*.c)
 IMG_OBJ := $(IMG_SRC:%.c=$(BUILD)/obj/%.o)
 SWITCH_OBJ := $(BUILD)/obj/switchd/main.o
@@ -76,7 +71,7 @@ $(BUILD)/retrace-img: $(IMG_OBJ) $(BUILD)/libretrace.a
 $(BUILD)/retrace-switch: $(SWITCH_OBJ) $(BUILD)/libretrace.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/libretrace.a: $(CORE_OBJ) $(COPY_OBJ)
+$(BUILD)/libretrace.a: $(CORE_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -91,12 +86,6 @@ $(BUILD)/obj/img/%.o: img/%.c $(BUILD)/config.mk
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-
-$(BUILD)/obj/cpu/fast/handlers.o: $(HANDLER_OBJ)
-	$(LD) -r -o $@ $^
-
-$(BUILD)/obj/cpu/fast/handlers_%.o: $(BUILD)/obj/cpu/fast/handlers.o
-	$(OBJCOPY) --strip-debug --keep-global-symbol=fast_handlers_$* --redefine-sym fast_handlers=fast_handlers_$* $< $@
 
 $(BUILD)/tests/%: tests/%.c $(TEST_LIB_OBJ) $(BUILD)/libretrace.a
 	@mkdir -p $(@D)

@@ -27,7 +27,7 @@ hash_of() { # hash_of BUILD RUNNER...: into BUILD/portable.hash
 
 one() { # one ARCH: build, unit tests, boot
     arch=$1 b=build-$1
-    ./configure --build="$b" --cross="$arch-linux-gnu" --without-copies --few || return 1
+    ./configure --build="$b" --cross="$arch-linux-gnu" --few || return 1
     make -s -j2 BUILD="$b" UNIT="$unit" check-unit || return 1
     hash_of "$b" "qemu-$arch-static" -L "/usr/$arch-linux-gnu"
 }
@@ -43,7 +43,7 @@ status=0
 mkdir -p build-s390x build-aarch64
 # One after the other: apt and dpkg run alone.
 [ -z "$options" ] || for arch in s390x aarch64; do
-    ./configure --build="build-$arch" --cross="$arch-linux-gnu" --without-copies --few "$options" >/dev/null || exit 1
+    ./configure --build="build-$arch" --cross="$arch-linux-gnu" --few "$options" >/dev/null || exit 1
 done
 rm -rf build-s390x/log build-aarch64/log build-s390x/portable.hash build-aarch64/portable.hash
 one s390x >build-s390x/portable.log 2>&1 &

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "cpu/fast/core.h"
+#include "cpu/fast/sequence.h"
 #include "cpu/fast/unit.h"
 
 enum { IS_CALL = 1 /* slot.d of a direct call */ };
@@ -251,6 +252,8 @@ struct run {
     bool after_call;
     struct insn previous;
     struct slot *previous_slot; /* NULL: not the neighbour */
+    struct slot *slot[MAX_RUN];
+    uint32_t step[MAX_RUN + 1]; /* of the instructions as parts of sequences, 0 = none */
     unsigned npending;
     struct {
         struct slot *branch;
@@ -271,7 +274,7 @@ static struct slot *emit(struct run *r, fast_handler *fn, uint32_t a, uint32_t b
     struct fast *f = r->f;
     struct slot *s = &f->pool[f->pool_used];
     *s = (struct slot){.fn = fn, .a = a, .b = b, .mask = 0xffffffffu};
-    f->meta[f->pool_used++] = (struct slot_meta){.off = (uint16_t)r->off, .cnt = (uint8_t)r->cnt};
+    f->meta[f->pool_used++] = (struct slot_meta){.off = (uint16_t)r->off, .cnt = (uint8_t)r->cnt, .general = fn};
     return s;
 }
 
@@ -288,23 +291,11 @@ static uint32_t distance(const struct slot *from, const struct slot *to)
     return (uint32_t)((const char *)to - (const char *)from);
 }
 
-/* The copy of the handlers for the next slot. */
-static const struct fast_handlers *next_copy(const struct run *r)
-{
-    static const struct fast_handlers *const copies[] = {
-        &fast_handlers,
-#if FAST_COPIES == 2
-        &fast_handlers_1,
-#endif
-    };
-    return copies[r->f->pool_used % FAST_COPIES];
-}
-
 static bool is_flat(const struct run *r) { return r->pg->mode == MODE_FLAT; }
 
 static fast_handler *flat_or_any(const struct run *r, unsigned flat, unsigned any)
 {
-    return next_copy(r)->jump[is_flat(r) ? flat : any];
+    return fast_jump_table[is_flat(r) ? flat : any];
 }
 
 /* A transfer out of the page, or into it again where the run ends. */
@@ -347,7 +338,7 @@ static struct slot *emit_jcc(struct run *r, const struct insn *o, uint32_t next)
 {
     if (!plain_size(r, o))
         return emit_rare(r, o);
-    struct slot *s = emit(r, next_copy(r)->jcc[o->cc], 0, 0);
+    struct slot *s = emit(r, fast_jcc_table[o->cc], 0, 0);
     pend(r, s, next + o->imm, eip_mask(o));
     return s;
 }
@@ -357,7 +348,7 @@ static struct slot *emit_loop(struct run *r, const struct insn *o, uint32_t next
 {
     if (!plain_size(r, o) || !in_page(r, next + o->imm))
         return emit_rare(r, o);
-    struct slot *s = emit(r, next_copy(r)->jump[J_LOOP + (o->op - OP_LOOP)], 0, 0);
+    struct slot *s = emit(r, fast_jump_table[J_LOOP + (o->op - OP_LOOP)], 0, 0);
     s->mask = o->asize == 2 ? 0xffff : 0xffffffffu;
     pend(r, s, next + o->imm, 0);
     return s;
@@ -370,7 +361,7 @@ static struct slot *emit_jmp(struct run *r, const struct insn *o, uint32_t next)
         return emit_rare(r, o);
     if (!in_page(r, target))
         return emit_far(r, target, r->cnt + 1, eip_mask(o));
-    struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, 0);
+    struct slot *s = emit(r, fast_jump_table[J_JMP], 0, 0);
     pend(r, s, target, 0);
     return s;
 }
@@ -415,9 +406,9 @@ static struct slot *emit_indirect(struct run *r, const struct insn *o, uint32_t 
 {
     struct slot s = {.mask = 0xffffffffu};
     bool call = o->op == OP_CALLI;
-    if (!plain_size(r, o) || !next_copy(r)->select_indirect(o, r->pg->mode, &s))
+    if (!plain_size(r, o) || !fast_select_indirect(o, r->pg->mode, &s))
         return emit_rare(r, o);
-    struct slot *at = emit(r, NULL, 0, 0);
+    struct slot *at = emit(r, s.fn, 0, 0);
     *at = s;
     at->b = (r->cnt + 1) | (call ? next << 16 : 0);
     emit_links(r, LINKS);
@@ -429,10 +420,13 @@ static struct slot *emit_indirect(struct run *r, const struct insn *o, uint32_t 
 static struct slot *emit_plain(struct run *r, const struct insn *o)
 {
     struct slot s = {.mask = 0xffffffffu};
-    if (!next_copy(r)->select(r->c, o, r->pg->mode, &s))
+    if (!fast_select(r->c, o, r->pg->mode, &s))
         return emit_rare(r, o);
-    struct slot *at = emit(r, NULL, 0, 0);
+    struct slot *at = emit(r, s.fn, 0, 0);
+    fast_handler *special = fast_special(o, r->pg->mode);
     *at = s;
+    if (special)
+        at->fn = special;
     if (o->op == OP_ESC) /* x87.c: where it is */
         at->b |= r->off;
     if (o->op == OP_ESC || o->op == OP_SSE)
@@ -467,12 +461,35 @@ static struct slot *translate(struct run *r, const struct insn *o, uint32_t next
 static void fuse(struct run *r, struct slot *s, const struct insn *o)
 {
     if (r->previous_slot && s == r->previous_slot + 1) {
-        fast_handler *fn = next_copy(r)->fuse(&r->previous, o, r->pg->mode);
+        fast_handler *fn = fast_fuse(&r->previous, o, r->pg->mode);
         if (fn)
             r->previous_slot->fn = fn;
     }
     r->previous = *o;
     r->previous_slot = s;
+}
+
+/* A transfer whose slot goes to another page by itself, not by way of a stub. */
+static bool goes_near(const struct run *r, const struct insn *o)
+{
+    return in_page(r, r->off + o->len + o->imm);
+}
+
+static void note_step(struct run *r, struct slot *s, const struct insn *o)
+{
+    bool handled = s->fn != fast_rare && s->fn != fast_span;
+    r->slot[r->total] = s;
+    r->step[r->total] = r->pg->mode == MODE_FLAT && handled ? fast_step(o, goes_near(r, o)) : 0;
+}
+
+/* Instructions in a row that have a handler together get it; the slots behind the first stay what they are. */
+static void join_steps(struct run *r)
+{
+    for (uint32_t k = 0; k < r->total; k++) {
+        fast_handler *fn = r->step[k] ? fast_sequence_find(r->f->sequences, &r->step[k], r->total - k) : NULL;
+        if (fn)
+            r->slot[k]->fn = fn;
+    }
 }
 
 /* Ends the run where there is nothing (more) to decode; false: decode. */
@@ -485,7 +502,7 @@ static bool stop_before(struct run *r)
         return true;
     }
     if (r->total >= MAX_RUN && r->off < pg->hi && r->cnt > 0) {
-        struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, 0);
+        struct slot *s = emit(r, fast_jump_table[J_JMP], 0, 0);
         meta_of(r->f, s)->cnt--; /* an instruction less to charge than for a JMP */
         pend(r, s, r->off, 0);
         return true;
@@ -496,7 +513,7 @@ static bool stop_before(struct run *r)
     }
     if (r->total > 0 && pg->slot[r->off]) {
         const struct slot *to = &r->f->pool[pg->slot[r->off]];
-        struct slot *s = emit(r, next_copy(r)->jump[J_JMP], 0, r->cnt - meta_of(r->f, to)->cnt);
+        struct slot *s = emit(r, fast_jump_table[J_JMP], 0, r->cnt - meta_of(r->f, to)->cnt);
         s->a = distance(s, to);
         return true;
     }
@@ -518,7 +535,9 @@ static bool decode_next(struct run *r)
         return false;
     }
     cover(pg, r->off, r->off + o.len);
-    fuse(r, translate(r, &o, r->off + o.len), &o);
+    struct slot *s = translate(r, &o, r->off + o.len);
+    note_step(r, s, &o);
+    fuse(r, s, &o);
     r->f->stats.decoded++;
     r->off += o.len;
     r->cnt++;
@@ -565,6 +584,7 @@ static uint32_t decode_run(struct cpu *c, struct code_page *pg, uint32_t off)
     uint32_t first = f->pool_used;
     while (decode_next(&r))
         ;
+    join_steps(&r);
     bind_branches(&r);
     f->meta[f->pool_used] = (struct slot_meta){0};
     return first;

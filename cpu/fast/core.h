@@ -107,6 +107,8 @@ typedef struct slot *fast_handler(ARGS);
 #define STAY (void)0
 #endif
 #define SLOW TAIL(fast_slow)
+/* For handlers that are made for the usual case only. */
+#define GENERAL TAIL(fast_general)
 
 struct slot {
     union {
@@ -139,6 +141,10 @@ struct slot_meta {
     uint8_t cnt;  /* instructions before it in its run */
     uint8_t slow; /* times it went slow */
     uint32_t insn; /* its struct insn in fast.insns, 0 = none */
+    union {
+        fast_handler *general; /* handler of this instruction alone, for all operands */
+        uint64_t wide;
+    };
 };
 
 enum {
@@ -224,22 +230,25 @@ struct fast {
     struct code_page *free_pages;
     uint32_t npages;
     uint32_t epoch; /* counts whole flushes */
+    struct sequence_index *sequences;
     struct fast_stats stats;
 };
 
 /* --- run.c: out of line ---------------------------------------------------------------------- */
-struct slot *fast_slow(ARGS);    /* the instruction of slot i by the reference tier */
+/* Cold: the ways to them are laid out apart from the handlers, which so fill fewer lines of the host's cache. */
+COLD struct slot *fast_slow(ARGS);    /* the instruction of slot i by the reference tier */
+COLD struct slot *fast_general(ARGS); /* the same by its general handler */
 struct slot *fast_rare(ARGS);    /* handler of instructions without one: cached struct insn, ref */
 bool fast_make_rare(struct fast *f, struct slot *i, const struct insn *o); /* false: no room */
 enum { RARE_PLAIN, RARE_STRING /* repeated */, RARE_SEGMENT /* loads DS ES FS GS */, RARE_OTHER /* leaves the run, or may change modes or segments */ }; /* slot.d */
-struct slot *fast_span(ARGS);    /* an instruction that leaves its page or segment part */
-struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, fill its link */
-struct slot *fast_relink_indirect(ARGS); /* the same with LINKS links */
-struct slot *fast_goto(ARGS);    /* charged transfer to cur_lin without a link */
+COLD struct slot *fast_span(ARGS);    /* an instruction that leaves its page or segment part */
+COLD struct slot *fast_relink(ARGS);  /* charged transfer of i to cur_lin: find it, fill its link */
+COLD struct slot *fast_relink_indirect(ARGS); /* the same with LINKS links */
+COLD struct slot *fast_goto(ARGS);    /* charged transfer to cur_lin without a link */
 struct slot *fast_here(ARGS);    /* slot: the code is at cur_lin (after a call at a page end) */
-struct slot *fast_dead(ARGS);    /* slot: its page was written, look its code up again */
-struct slot *fast_expired(ARGS); /* REM < 0 before slot i */
-struct slot *fast_resolve(ARGS); /* slot: first use of a branch within a page */
+COLD struct slot *fast_dead(ARGS);    /* slot: its page was written, look its code up again */
+COLD struct slot *fast_expired(ARGS); /* REM < 0 before slot i */
+COLD struct slot *fast_resolve(ARGS); /* slot: first use of a branch within a page */
 void fast_update_context(struct cpu *c); /* after changes of segments, mode, privilege, TLB */
 
 /* --- code.c ---------------------------------------------------------------------------------- */
@@ -301,21 +310,6 @@ enum { J_JMP, /* within the page */ J_FAR_FLAT, J_FAR_ANY, /* to another page */
 extern fast_handler *const fast_jump_table[J_COUNT];
 extern fast_handler *const fast_indirect_table[2][2][4]; /* JMP CALL; flat, any; R M0 M1 M2 */
 
-/* The handlers as a whole. There are FAST_COPIES of them, and the slots take them in turn: hosts predict
- * an indirect jump best that always goes to the same place, and cheapest by far; but a program with much code
- * wants all that a host predicts and caches for few of them. The copies are made of
- * the same objects by the linker (Makefile). */
-struct fast_handlers {
-    bool (*select)(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s);
-    bool (*select_indirect)(const struct insn *o, enum fast_mode mode, struct slot *s);
-    fast_handler *(*fuse)(const struct insn *first, const struct insn *second, enum fast_mode mode);
-    fast_handler *const *jcc, *const *jump;
-};
-#ifndef FAST_COPIES
-#define FAST_COPIES 1
-#endif
-extern const struct fast_handlers fast_handlers, fast_handlers_1;
-
 /* --- registers by offset --------------------------------------------------------------------- */
 #define REG_AT(off) (*(uint64_t *)(void *)((char *)c + (off)))
 
@@ -365,17 +359,22 @@ INLINE void store16(uint8_t *p, uint32_t v) { store_le16(p, (uint16_t)v); }
 INLINE void store32(uint8_t *p, uint32_t v) { store_le32(p, v); }
 
 /* --- memory operands ------------------------------------------------------------------------- */
-/* Most operands are aligned, which is the cheaper test. */
-INLINE bool crosses_page(uint32_t l, unsigned size)
-{
-    bool aligned = size <= 4 && LIKELY((l & (size - 1)) == 0);
-    return !aligned && UNLIKELY((l & (FAST_PAGE - 1)) > FAST_PAGE - size);
-}
+INLINE bool crosses_page(uint32_t l, unsigned size) { return (l & (FAST_PAGE - 1)) > FAST_PAGE - size; }
 
 INLINE bool fast_host(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
 {
     uint64_t entry = map[l >> PHYS_PAGE_SHIFT];
-    if (UNLIKELY(!(entry & MMU_VALID)) || crosses_page(l, size))
+    if (UNLIKELY(!(entry & MMU_VALID)) || UNLIKELY(crosses_page(l, size)))
+        return false;
+    *p = mmu_entry_host(entry, l);
+    return true;
+}
+
+/* The same for aligned operands (of 8 bytes: within a page) only: most are, and it is the shorter test. */
+INLINE bool fast_host_aligned(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
+{
+    uint64_t entry = map[l >> PHYS_PAGE_SHIFT];
+    if (UNLIKELY(!(entry & MMU_VALID)) || UNLIKELY(size > 4 ? crosses_page(l, size) : l & (size - 1)))
         return false;
     *p = mmu_entry_host(entry, l);
     return true;
@@ -510,6 +509,17 @@ INLINE void return_push(struct fast *f, uint32_t lin, struct slot *to)
     f->returns[n].key = f->key | lin;
     f->returns[n].to = to;
 }
+
+/* CALL pushes; `next` is the slot behind it. Near the charge is signed: the target may lie within a run. */
+#define CALL_CHARGE (int16_t)i->b
+#define PUSH_RETURN_FLAT(next, host, OTHERWISE) \
+    uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = REG32(REG_ESP) - 4; \
+    uint8_t *top_; \
+    if (UNLIKELY(!host(TL + MMU_PAGES, esp_, 4, &top_))) \
+        OTHERWISE; \
+    store32(top_, return_); \
+    GPR(REG_ESP) = esp_; \
+    return_push(c->fast, return_, next)
 
 /* To `target` by the return stack. */
 #define JUMP_RETURN(target, charge) \

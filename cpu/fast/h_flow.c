@@ -44,27 +44,17 @@ HANDLER(far_any)
     JUMP_LINKED(lin_of(f, eip), (int32_t)i->b);
 }
 
-/* CALL. Near the charge is signed: the target may lie within a run. */
-#define CALL_CHARGE (int16_t)i->b
-#define PUSH_RETURN_FLAT(next) \
-    uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = REG32(REG_ESP) - 4; \
-    uint8_t *top_; \
-    if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
-        SLOW; \
-    store32(top_, return_); \
-    GPR(REG_ESP) = esp_; \
-    return_push(c->fast, return_, next)
-
+/* CALL */
 HANDLER(call_flat)
 {
-    PUSH_RETURN_FLAT(i + 1);
+    PUSH_RETURN_FLAT(i + 1, fast_host, SLOW);
     JUMP_NEAR(CALL_CHARGE);
 }
 
 HANDLER(call_far_flat)
 {
     uint32_t target = PAGE_BASE + i->a;
-    PUSH_RETURN_FLAT(i + 2);
+    PUSH_RETURN_FLAT(i + 2, fast_host, SLOW);
     JUMP_LINKED(target, CALL_CHARGE);
 }
 
@@ -177,7 +167,7 @@ fast_handler *const fast_jump_table[J_COUNT] = {
     HANDLER(call_##F##_flat) \
     { \
         GET; \
-        PUSH_RETURN_FLAT(i + 1 + LINKS); \
+        PUSH_RETURN_FLAT(i + 1 + LINKS, fast_host, SLOW); \
         JUMP_INDIRECT(target, CALL_CHARGE); \
     }
 JMP_CALL_FLAT(r, uint32_t target = reg32(c, i->d))

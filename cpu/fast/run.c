@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cpu/fast/core.h"
+#include "cpu/fast/sequence.h"
 #include "cpu/fast/unit.h"
 
 enum { SLOW_LIMIT = 8 /* a slot that goes slow this often without a TLB miss gets its struct insn cached */ };
@@ -278,6 +279,11 @@ COLD struct slot *fast_slow(ARGS)
     GO_ON(do_slow(c, i, false));
 }
 
+COLD struct slot *fast_general(ARGS)
+{
+    TAIL(meta_of(c->fast, i)->general);
+}
+
 COLD struct slot *fast_span(ARGS)
 {
     SPILL;
@@ -498,8 +504,9 @@ struct fast *fast_new(struct cpu *c)
     f->pool = calloc(POOL_SLOTS, sizeof(*f->pool));
     f->meta = calloc(POOL_SLOTS, sizeof(*f->meta));
     f->insns = calloc(POOL_INSNS, sizeof(*f->insns));
+    f->sequences = fast_sequence_index();
     c->fast = f;
-    if (!f->pool || !f->meta || !f->insns) {
+    if (!f->pool || !f->meta || !f->insns || !f->sequences) {
         fast_free(c);
         return NULL;
     }
@@ -525,6 +532,7 @@ void fast_free(struct cpu *c)
         f->free_pages = pg->next;
         free(pg);
     }
+    free(f->sequences);
     free(f->pool);
     free(f->meta);
     free(f->insns);

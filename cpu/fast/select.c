@@ -258,7 +258,7 @@ static bool differs_by_model(const struct cpu *c, const struct insn *o)
     }
 }
 
-static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
+bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     if (differs_by_model(c, o))
         return false;
@@ -307,16 +307,6 @@ static bool select_generic(const struct cpu *c, const struct insn *o, enum fast_
     }
 }
 
-bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s)
-{
-    if (!select_generic(c, o, mode, s))
-        return false;
-    fast_handler *fn = fast_special(o, mode);
-    if (fn)
-        s->fn = fn;
-    return true;
-}
-
 bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s)
 {
     bool any = mode != MODE_FLAT;
@@ -330,5 +320,3 @@ bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot
     s->x = o->size;
     return o->form == FORM_R && set(s, fast_indirect_table[call][any][0]);
 }
-
-const struct fast_handlers fast_handlers = {fast_select, fast_select_indirect, fast_fuse, fast_jcc_table, fast_jump_table};

@@ -92,16 +92,16 @@ INLINE uint64_t load_whole(const uint8_t *p)
 #define W_ESI reg_whole(c, GPR_OFFSET(REG_ESI))
 #define W_EDI reg_whole(c, GPR_OFFSET(REG_EDI))
 
-/* Declares `p`: host address for reading or writing at linear address `ea`, or goes slow. */
+/* Declares `p`: host address for reading or writing at linear address `ea`, or leaves it to the general handler. */
 #define READ_AT(ea, size) \
     uint8_t *p; \
     STAY; \
-    if (UNLIKELY(!fast_host(TL, (ea), (size), &p))) SLOW; \
+    if (UNLIKELY(!fast_host_aligned(TL, (ea), (size), &p))) GENERAL; \
     STAY
 #define WRITE_AT(ea, size) \
     uint8_t *p; \
     STAY; \
-    if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) SLOW; \
+    if (UNLIKELY(!fast_host_aligned(TL + MMU_PAGES, (ea), (size), &p))) GENERAL; \
     STAY
 #define EA(B) (V_##B + i->a)
 #define EAX(B, X) (V_##B + (V_##X << (i->sc & 31)) + i->a)

@@ -1,6 +1,5 @@
 /*
- * What the fast tier's x87 and SSE files share. Their handlers exist once, not in copies; a slot of theirs
- * has its struct insn kept, so that what they leave to the reference tier is not decoded again.
+ * What the fast tier's x87 and SSE files share. A slot of theirs has its struct insn kept, so that what they leave to the reference tier is not decoded again.
  */
 #ifndef CPU_FAST_UNIT_H
 #define CPU_FAST_UNIT_H
