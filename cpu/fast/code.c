@@ -310,7 +310,9 @@ static struct slot *emit_far(struct run *r, uint32_t target, uint32_t charge, ui
 static struct slot *emit_rare(struct run *r, const struct insn *o)
 {
     struct slot *s = emit(r, fast_span, 0, 0);
-    fast_make_rare(r->f, s, o);
+    fast_handler *repeated = fast_repeated(o, r->pg->mode);
+    if (fast_make_rare(r->f, s, o) && repeated)
+        s->fn = repeated;
     return s;
 }
 

@@ -264,6 +264,8 @@ void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uin
 /* --- select.c, handler tables ---------------------------------------------------------------- */
 /* Fills fn and operands for a non-transfer instruction; false: no handler. */
 bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode, struct slot *s);
+/* A handler for a repeated string whose slot is made for fast_rare already, or NULL. */
+fast_handler *fast_repeated(const struct insn *o, enum fast_mode mode);
 /* Indirect JMP and CALL, likewise. */
 bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s);
 /* Handler for two neighbouring instructions in the slot of the first, or NULL. */
@@ -298,9 +300,10 @@ extern fast_handler *const fast_scan_table[2][2][4]; /* BSF BSR */
 enum { P_PUSH_R, P_PUSH_I, P_PUSH_M0, P_PUSH_M1, P_PUSH_M2, P_POP_R, P_LEAVE, P_COUNT };
 extern fast_handler *const fast_stack_table[2][P_COUNT]; /* flat, any */
 enum { S_NOP, S_CBW, S_CWDE, S_CWD, S_CDQ, S_CLC, S_STC, S_CMC, S_CLD, S_STD, S_LAHF, S_SAHF, S_BSWAP,
-       S_ZERO, S_PUSHF_FLAT, S_CLI, S_STI, S_COUNT };
+       S_ZERO, S_PUSHF_FLAT, S_PUSHSEG_FLAT, S_CLI, S_STI, S_COUNT };
 extern fast_handler *const fast_simple_table[S_COUNT];
 extern fast_handler *const fast_string_table[5][3][2]; /* MOVS CMPS STOS LODS SCAS; 8, 16, 32; flat, any */
+extern fast_handler *const fast_repeat_table[2][3]; /* REP MOVS, STOS; 8, 16, 32; flat; else they leave it to fast_rare */
 
 /* Transfers: flat, any */
 extern fast_handler *const fast_jcc_table[16];

@@ -219,6 +219,7 @@ fast_handler *const fast_cmpxchg8b_table[3] = {cmpxchg8b_m0, cmpxchg8b_m1, cmpxc
 
 HANDLER(push_r_flat) { PUSH_FLAT(reg32(c, i->d)); }
 HANDLER(push_i_flat) { PUSH_FLAT(i->b); }
+HANDLER(push_segment_flat) { PUSH_FLAT(c->st.seg[i->d].selector); }
 HANDLER(pushf_flat)
 {
     uint32_t f = ((uint32_t)c->st.eflags & ~(uint32_t)(FLAGS_ARITH | FLAG_VM | FLAG_RF)) | FLAG_ONE | fl_arith(FR, FX);
@@ -421,4 +422,4 @@ HANDLER(zero)
 
 fast_handler *const fast_simple_table[S_COUNT] = {nop, cbw, cwde, cwd,  cdq,  clc,   stc,
                                                   cmc, cld, std,  lahf, sahf, bswap, zero,
-                                                  pushf_flat, cli, sti};
+                                                  pushf_flat, push_segment_flat, cli, sti};

@@ -301,10 +301,21 @@ bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode,
     case OP_ESC: case OP_WAIT: return fast_select_x87(c, o, place_unit_memory(o, mode, s), s);
     case OP_SSE: return fast_select_sse(c, o, place_unit_memory(o, mode, s), s);
     case OP_PUSHF: return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHF_FLAT]);
+    case OP_PUSHSEG:
+        s->d = o->dst;
+        return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHSEG_FLAT]);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);
     }
+}
+
+fast_handler *fast_repeated(const struct insn *o, enum fast_mode mode)
+{
+    int z = size_index(o->size);
+    if (!o->rep || z < 0 || !fast_flat_operand(o, mode))
+        return NULL;
+    return o->op == OP_MOVS ? fast_repeat_table[0][z] : o->op == OP_STOS ? fast_repeat_table[1][z] : NULL;
 }
 
 bool fast_select_indirect(const struct insn *o, enum fast_mode mode, struct slot *s)
