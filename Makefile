@@ -59,7 +59,7 @@ $(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
 
-.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench bench-disk bench-net soak fuzz images fuzz-targets lint format clean install stress roms help
+.PHONY: all run silicon portable mpfr cover check check-unit need-cmocka check-guest bench bench-disk bench-net sequences soak fuzz images fuzz-targets lint format clean install stress roms help
 all: $(BUILD)/retrace $(BUILD)/retrace-img $(BUILD)/retrace-switch roms
 
 $(BUILD)/retrace: $(UI_OBJ) $(BUILD)/libretrace.a
@@ -187,6 +187,14 @@ bench-net: all $(BUILD)/bench-driver # downloads and uploads inside Linux
 $(BUILD)/bench-driver: bench/driver.c
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# Chooses what cpu/fast/sequences.def lists, by what programs execute (bench/README.md).
+SEQUENCES_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/sequences/*.c))
+sequences: all $(BUILD)/sequences
+	bench/sequences.sh $(BUILD)
+$(BUILD)/sequences: $(SEQUENCES_OBJ) $(BUILD)/libretrace.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+-include $(SEQUENCES_OBJ:.o=.d)
+
 # libFuzzer targets, FUZZ_SECONDS each, one after the other; findings and what it learned stay in build-fuzz.
 # A target is tests/fuzz/fuzz_NAME.c, seeds_NAME.sh makes its first inputs where there is one; the other files
 # there are linked to all of them. FUZZ="ne2000": only this.
@@ -228,4 +236,4 @@ clean:
 	rm -rf build build-*
 
 help:
-	@echo "make run | check | check-unit | check-guest | silicon | bench | bench-disk | bench-net | soak | fuzz | images | lint | format | install | stress | portable | mpfr | cover | clean"
+	@echo "make run | check | check-unit | check-guest | silicon | bench | bench-disk | bench-net | sequences | soak | fuzz | images | lint | format | install | stress | portable | mpfr | cover | clean"

@@ -44,7 +44,7 @@ includes() {
             may["img"] = "base disk img"
             may["switchd"] = "base net switchd"
             may["tests"] = may["board"] " ui img tests"
-            may["tools"] = ""
+            may["tools"] = may["board"] " tools"
             may["bench"] = "." # its guests: what lies beside them
         }
         {
