@@ -13,7 +13,7 @@
 #include "tools/sequences/map.h"
 #include "tools/sequences/sequences.h"
 
-enum { PAGE = 4096, ROOT = 1, INSN_BYTES = 15, NAMED = 1, UNNAMED = 2, HEARD = 1 << 16 };
+enum { PAGE = 4096, ROOT = 1, INSN_BYTES = 15, NAMED = 1, UNNAMED = 2, HEARD = 1 << 16, LOOK = 1000000 /* instructions */ };
 
 static const char prompt[] = "guest# ";
 /* Typed after the command in two pieces, so that the terminal's echo is not taken for it. */
@@ -164,7 +164,6 @@ static bool has_heard(const struct recorder *r, const char *text) { return strst
 /* Runs n instructions, or until the guest has sent `text`: then false. */
 static bool run(struct recorder *r, uint64_t n, const char *text)
 {
-    enum { LOOK = 1000000 };
     uint64_t end = machine_icount(r->m) + n;
     while (machine_icount(r->m) < end && !has_heard(r, text)) {
         uint64_t left = end - machine_icount(r->m);
@@ -200,16 +199,18 @@ static void start(struct recorder *r, const struct recording *what)
     add_node(r, 0, 0);
 }
 
-/* Boots to the prompt and types the command. */
+/* Boots to the prompt and types the command; when this is over, it begins. */
 static void begin_command(struct recorder *r, const char *command)
 {
-    enum { BOOT_INSNS = 2000000000 };
-    if (run(r, 4ull * BOOT_INSNS, prompt))
+    static const uint64_t boot_insns = 10000000000;
+    if (run(r, boot_insns, prompt))
         die("there is no prompt; the guest said: %s", r->heard);
     r->nheard = 0;
     r->heard[0] = 0;
     machine_serial_in(r->m, 0, (const uint8_t *)command, strlen(command));
     machine_serial_in(r->m, 0, (const uint8_t *)say_over, strlen(say_over));
+    while (machine_serial_busy(r->m, 0) && run(r, LOOK, over))
+        ;
 }
 
 void record(const struct recording *what, FILE *out)
