@@ -52,7 +52,7 @@ struct corpus {
 
 /* main.c: realloc() that ends the tool when there is no memory; the same for one sentence. */
 void *grow(void *p, size_t count, size_t size);
-void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
+_Noreturn void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* names.c: the step as sequences.def has it; false: steps.h has no such step. */
 bool step_name(uint32_t step, char *to, size_t len);
