@@ -16,8 +16,7 @@
 
 #include <cmocka.h>
 
-#include "cpu/cpu.h"
-#include "cpu/exec.h"
+#include "tests/lib/pair.h"
 #if defined(RETRACE_FAST)
 #include "cpu/fast/fast.h"
 #endif
@@ -25,92 +24,8 @@
 enum {
     RAM = 2 << 20, GDT = 0x1000, IDT = 0x2000, HANDLER = 0x3000, TABLE = 0x3800, COUNTER = 0x3ff0,
     DIRECTORY = 0x4000, PAGES = 0x5000, CODE = 0x10000, CODE_SIZE = 0x3000, DATA = 0x20000, STACK = 0x30000,
-    ENTRIES = 64, VECTOR = 0x21,
+    ENTRIES = 64,
 };
-
-struct machine {
-    struct cpu cpu;
-    struct phys *phys;
-    struct phys_block *ram;
-    struct io_bus *io;
-    struct clock clk;
-};
-
-struct pair {
-    struct machine m[2]; /* reference, fast */
-};
-
-static uint8_t acknowledge(void *arg)
-{
-    struct machine *m = arg;
-    cpu_set_intr(&m->cpu, 0, false);
-    return VECTOR;
-}
-
-static void machine_init(struct machine *m, const char *model, enum cpu_core core)
-{
-    struct error err;
-    struct cpu_model cm;
-    m->phys = calloc(1, sizeof(*m->phys));
-    m->io = calloc(1, sizeof(*m->io));
-    assert_non_null(m->phys);
-    assert_non_null(m->io);
-    phys_init(m->phys);
-    io_bus_init(m->io);
-    clock_init(&m->clk, 65536);
-    assert_int_equal(phys_block_new(m->phys, "ram", RAM, false, &m->ram, &err), EMU_OK);
-    phys_map(m->phys, 0, RAM, phys_region_memory(m->phys, "ram", m->ram, 0, 0, RAM), PHYS_RW);
-    assert_int_equal(cpu_model_parse(model, &cm, &err), EMU_OK);
-    struct cpu_wiring w = {.clk = &m->clk, .phys = m->phys, .io = m->io, .intack = acknowledge,
-                           .intack_arg = m, .tsc_hz = 1000000};
-    assert_int_equal(cpu_init(&m->cpu, "cpu", &cm, core, w, &err), EMU_OK);
-}
-
-static struct pair *pair_new(const char *model)
-{
-    struct pair *p = calloc(1, sizeof(*p));
-    assert_non_null(p);
-    machine_init(&p->m[0], model, CORE_REFERENCE);
-    machine_init(&p->m[1], model, CORE_FAST);
-    return p;
-}
-
-static void pair_free(struct pair *p)
-{
-    for (unsigned k = 0; k < 2; k++) {
-        cpu_class.close(&p->m[k].cpu);
-        phys_free(p->m[k].phys);
-        free(p->m[k].phys);
-        free(p->m[k].io);
-    }
-    free(p);
-}
-
-static void put(struct pair *p, paddr at, const void *bytes, size_t n)
-{
-    for (unsigned k = 0; k < 2; k++)
-        phys_write_bytes(p->m[k].phys, at, bytes, n);
-}
-
-static void put32(struct pair *p, paddr at, uint32_t v)
-{
-    uint8_t b[4] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)};
-    put(p, at, b, 4);
-}
-
-/* --- random numbers, the same everywhere ------------------------------------------------------ */
-
-struct rng {
-    uint64_t s;
-};
-
-static uint32_t rnd(struct rng *r)
-{
-    r->s = r->s * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(r->s >> 33);
-}
-
-static uint32_t below(struct rng *r, uint32_t n) { return rnd(r) % n; }
 
 /* --- programs --------------------------------------------------------------------------------- */
 
@@ -548,22 +463,13 @@ static void handlers(struct pair *p, enum mode mode, struct rng *r, uint32_t cod
                                      0xb8, 0, 0x20, 0x8e, 0xd8, 0x8e, 0xc0, /* ds = es = 2000 */
                                      0xfc, 0x52, 0x51, 0xcb}; /* cld; push dx; push cx; retf */
     if (is_wide(mode))
-        put(p, HANDLER, wide, sizeof(wide));
+        pair_put(p, HANDLER, wide, sizeof(wide));
     else
-        put(p, HANDLER, narrow, sizeof(narrow));
+        pair_put(p, HANDLER, narrow, sizeof(narrow));
     for (unsigned k = 0; k < ENTRIES; k++) {
         uint32_t off = below(r, CODE_SIZE - 64);
-        put32(p, TABLE + 4 * k, is_wide(mode) ? code + off : (code >> 4) << 16 | off);
+        pair_put32(p, TABLE + 4 * k, is_wide(mode) ? code + off : (code >> 4) << 16 | off);
     }
-}
-
-static void descriptor(struct pair *p, unsigned index, uint32_t base, uint32_t limit, uint32_t attr)
-{
-    bool big = limit > 0xfffff;
-    uint32_t l = big ? limit >> 12 : limit;
-    put32(p, GDT + 8 * index, (base << 16) | (l & 0xffff));
-    put32(p, GDT + 8 * index + 4, (base & 0xff000000u) | (l & 0xf0000) | (base >> 16 & 0xff) | attr << 8 |
-                                      (big ? 0x800000u : 0) | 0x400000u);
 }
 
 /* The tables themselves are out of the programs' reach: after a store to one, a TLB may go on with what it
@@ -576,60 +482,39 @@ static uint32_t frame_of(uint32_t page)
 
 static void identity_pages(struct pair *p, struct rng *r)
 {
-    put32(p, DIRECTORY, PAGES | 7);
+    pair_put32(p, DIRECTORY, PAGES | 7);
     for (uint32_t k = 0; k < 1024; k++) {
         bool safe = k < (DATA >> 12) || k >= (STACK >> 12) + 1;
         uint32_t bits = safe || below(r, 4) ? 7 : below(r, 8);
-        put32(p, PAGES + 4 * k, frame_of(k) << 12 | bits);
+        pair_put32(p, PAGES + 4 * k, frame_of(k) << 12 | bits);
     }
-}
-
-static void set_segment(struct cpu *c, unsigned s, uint16_t selector, uint32_t base, uint32_t limit, uint16_t attr)
-{
-    c->st.seg[s] = (struct cpu_seg){.base = base, .limit = limit, .selector = selector, .attr = attr};
 }
 
 static void enter_protected(struct pair *p, enum mode mode, struct rng *r)
 {
     bool cut = mode == SEGMENTED;
-    descriptor(p, 1, 0, 0xffffffffu, 0x9b);
-    descriptor(p, 2, 0, cut ? DATA + 0xfff : 0xffffffffu, 0x93);
-    for (unsigned v = 0; v < 256; v++) {
-        put32(p, IDT + 8 * v, 8u << 16 | HANDLER);
-        put32(p, IDT + 8 * v + 4, 0x8e00);
-    }
+    const struct pair_protected how = {.gdt = GDT, .idt = IDT, .handler = HANDLER,
+                                       .data_limit = cut ? DATA + 0xfff : 0xffffffffu,
+                                       .directory = mode == PAGED ? DIRECTORY : 0};
+    pair_enter_protected(p, &how);
     if (mode == PAGED)
         identity_pages(p, r);
-    for (unsigned k = 0; k < 2; k++) {
-        struct cpu *c = &p->m[k].cpu;
-        c->st.cr0 |= CR0_PE | (mode == PAGED ? CR0_PG | CR0_WP : 0);
-        c->st.cr3 = DIRECTORY;
-        if (c->model.features & FEAT_SSE)
-            c->st.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-        c->st.gdtr.base = GDT;
-        c->st.gdtr.limit = 0x2f;
-        c->st.idtr.base = IDT;
-        c->st.idtr.limit = 0x7ff;
-        set_segment(c, SEG_CS, 8, 0, 0xffffffffu, 0xc09b);
-        for (unsigned s = 0; s < 6; s++) {
-            if (s != SEG_CS)
-                set_segment(c, s, 16, 0, cut && s != SEG_SS ? DATA + 0xfff : 0xffffffffu, 0xc093);
-        }
-        if (cut)
-            c->st.seg[SEG_GS].base = 0x123;
+    for (unsigned k = 0; k < 2 && cut; k++) {
+        p->m[k].cpu.st.seg[SEG_SS].limit = 0xffffffffu;
+        p->m[k].cpu.st.seg[SEG_GS].base = 0x123;
     }
 }
 
 static void enter_real(struct pair *p, uint32_t code)
 {
     for (unsigned v = 0; v < 256; v++)
-        put32(p, 4 * v, HANDLER);
+        pair_put32(p, 4 * v, HANDLER);
     for (unsigned k = 0; k < 2; k++) {
         struct cpu *c = &p->m[k].cpu;
-        set_segment(c, SEG_CS, (uint16_t)(code >> 4), code, 0xffff, 0x93);
+        pair_set_segment(c, SEG_CS, (uint16_t)(code >> 4), code, 0xffff, 0x93);
         for (unsigned s = 0; s < 6; s++) {
             if (s != SEG_CS)
-                set_segment(c, s, DATA >> 4, DATA, 0xffff, 0x93);
+                pair_set_segment(c, s, DATA >> 4, DATA, 0xffff, 0x93);
         }
     }
 }
@@ -637,14 +522,14 @@ static void enter_real(struct pair *p, uint32_t code)
 static void set_up(struct pair *p, enum mode mode, const struct program *prog, struct rng *r)
 {
     uint32_t code = mode == REAL_ODD ? CODE + 0x7c0 : CODE;
-    put(p, code, prog->bytes, prog->len);
+    pair_put(p, code, prog->bytes, prog->len);
     if (is_wide(mode))
         enter_protected(p, mode, r);
     else
         enter_real(p, code);
     handlers(p, mode, r, code);
     for (uint32_t k = 0; k < 0x2000; k += 4)
-        put32(p, DATA + k, below(r, 3) ? rnd(r) : below(r, 256));
+        pair_put32(p, DATA + k, below(r, 3) ? rnd(r) : below(r, 256));
     for (unsigned k = 0; k < 2; k++) {
         struct cpu *c = &p->m[k].cpu;
         c->st.eip = is_wide(mode) ? code : 0;
@@ -654,39 +539,6 @@ static void set_up(struct pair *p, enum mode mode, const struct program *prog, s
 }
 
 /* --- comparison ------------------------------------------------------------------------------- */
-
-static void check_field(const char *name, uint64_t a, uint64_t b, const char *where)
-{
-    if (a != b)
-        fail_msg("%s: %s is %llx in the reference tier, %llx in the fast one", where, name,
-                 (unsigned long long)a, (unsigned long long)b);
-}
-
-static void compare(struct pair *p, const char *where)
-{
-    static const char *const names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-    struct cpu *a = &p->m[0].cpu, *b = &p->m[1].cpu;
-    cpu_sync(a);
-    cpu_sync(b);
-    check_field("icount", p->m[0].clk.st.icount, p->m[1].clk.st.icount, where);
-    check_field("eip", a->st.eip, b->st.eip, where);
-    for (unsigned k = 0; k < 8; k++)
-        check_field(names[k], a->st.gpr[k], b->st.gpr[k], where);
-    check_field("eflags", a->st.eflags, b->st.eflags, where);
-    if (memcmp(&a->st, &b->st, sizeof(a->st)) != 0)
-        fail_msg("%s: other state differs", where);
-}
-
-static void compare_memory(struct pair *p, const char *where)
-{
-    const uint8_t *a = p->m[0].ram->host, *b = p->m[1].ram->host;
-    if (memcmp(a, b, RAM) == 0)
-        return;
-    for (uint32_t k = 0; k < RAM; k++) {
-        if (a[k] != b[k])
-            fail_msg("%s: memory at %x is %02x in the reference tier, %02x in the fast one", where, k, a[k], b[k]);
-    }
-}
 
 /* Runs both for slices of up to `slice` instructions. */
 static void run_both(struct pair *p, struct rng *r, const char *what, unsigned slices, uint32_t slice)
@@ -701,12 +553,12 @@ static void run_both(struct pair *p, struct rng *r, const char *what, unsigned s
             stop[k] = cpu_run(&p->m[k].cpu, limit);
         }
         snprintf(where, sizeof(where), "%s, slice %u to %llu", what, s, (unsigned long long)limit);
-        compare(p, where);
-        check_field("stop reason", stop[0], stop[1], where);
+        pair_compare(p, where);
+        pair_check("stop reason", stop[0], stop[1], where);
         if (stop[0] == CPU_HALTED || stop[0] == CPU_SHUTDOWN)
             break;
     }
-    compare_memory(p, what);
+    pair_compare_memory(p, what);
 }
 
 typedef void compose_fn(struct program *p, struct rng *r);
@@ -720,7 +572,7 @@ static void lockstep(const char *model, enum mode mode, compose_fn *make, uint32
         snprintf(what, sizeof(what), "%s %s, seed %u", model, mode_names[mode], seed);
         prog.wide = is_wide(mode);
         make(&prog, &r);
-        struct pair *p = pair_new(model);
+        struct pair *p = pair_new(model, RAM);
         set_up(p, mode, &prog, &r);
         run_both(p, &r, what, 120, seed % 2 ? 400 : 3000);
         pair_free(p);
