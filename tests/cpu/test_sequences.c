@@ -40,6 +40,7 @@ struct text {
     struct rng *r;
     bool odd; /* displacements and immediates that make no aligned addresses, jumps back */
     unsigned start, len, steps;
+    unsigned before; /* instructions that run before it */
     uint32_t key[SEQUENCE_STEPS];
     unsigned at[SEQUENCE_STEPS + 1]; /* offsets of the steps from start */
     uint8_t bytes[16 * SEQUENCE_STEPS];
@@ -388,6 +389,9 @@ static void encode_plain(struct text *t, uint32_t key)
 
 static void encode_step(struct text *t, uint32_t key)
 {
+    static const uint8_t flat_segments[] = {0x26, 0x36, 0x3e};
+    if (t->odd && key_op(key) != OP_NOP && chance(t, 16))
+        byte(t, flat_segments[below(t->r, 3)]);
     if (key_size(key) == 2)
         byte(t, 0x66);
     switch (key_op(key)) {
@@ -404,7 +408,7 @@ static void encode_step(struct text *t, uint32_t key)
 
 static void encode(struct text *t, const struct fast_sequence *s, struct rng *r, bool odd)
 {
-    *t = (struct text){.r = r, .odd = odd, .start = 0x100 + below(r, LANDING - 0x200)};
+    *t = (struct text){.r = r, .odd = odd, .start = 0x100 + below(r, LANDING - 0x200), .before = below(r, 2) * below(r, 4)};
     while (t->steps < SEQUENCE_STEPS && s->key[t->steps]) {
         unsigned k = t->steps;
         t->at[k] = t->len;
@@ -523,14 +527,15 @@ struct start {
     unsigned budget;
 };
 
-enum kind { ALIGNED, FEW /* the same with few values */, MISALIGNED, ACROSS_PAGES, FAULTING, CODE_ITSELF, ANYTHING, KINDS };
+/* Where operands are; few values: that comparisons find equal. */
+enum kind { ALIGNED, ALIGNED_FEW, MISALIGNED, ACROSS_PAGES, FAULTING, CODE_ITSELF, ANYTHING, KINDS };
 
 static uint32_t any_register(struct rng *r, enum kind kind)
 {
-    uint32_t low = kind <= FEW || kind == CODE_ITSELF ? 0 : below(r, 4);
+    uint32_t low = kind <= ALIGNED_FEW || kind == CODE_ITSELF ? 0 : below(r, 4);
     if (kind == ANYTHING)
         return rnd(r) * 2 + below(r, 2);
-    if (kind == FEW && below(r, 2))
+    if (kind == ALIGNED_FEW && below(r, 2))
         return one_of_few(r);
     switch (below(r, 16)) {
     case 0: case 1: case 2: case 3: return 4 * below(r, 64) + low;
@@ -577,7 +582,7 @@ static void make_start(struct bench *b, const struct text *t, struct start *s, e
         s->gpr[below(&b->r, 8)] = s->gpr[below(&b->r, 8)];
     if (kind != ANYTHING || below(&b->r, 2))
         s->gpr[REG_ESP] = DATA + DATA_SIZE / 2 + 4 * below(&b->r, 0x100) + (kind == MISALIGNED ? below(&b->r, 4) : 0);
-    if (kind > FEW && kind != ANYTHING)
+    if (kind > ALIGNED_FEW && kind != ANYTHING)
         lead(b, t, s, kind);
     s->flags = rnd(&b->r) & FLAGS_ARITH;
     s->budget = SLACK + 1 + below(&b->r, below(&b->r, 2) ? 14 : 64);
@@ -613,7 +618,7 @@ static void restore_cpu(struct bench *b, struct cpu *c, const struct text *t, co
     c->st = b->clean;
     for (unsigned k = 0; k < 8; k++)
         c->st.gpr[k] = s->gpr[k];
-    c->st.eip = CODE + t->start;
+    c->st.eip = CODE + t->start - t->before;
     cpu_set_eflags(c, s->flags);
     if (other)
         cpu_class.post_load(c, NULL);
@@ -627,15 +632,15 @@ static void restore(struct bench *b, const struct text *t, const struct start *s
         restore_cpu(b, &b->p->m[k].cpu, t, s);
 }
 
-/* The slot where the sequence starts, decoded if it was not. */
+/* The slot where the sequence starts, decoded if it was not, with the instructions before it. */
 static struct slot *first_slot(struct bench *b, const struct text *t)
 {
     struct cpu *c = &b->p->m[1].cpu;
     fast_update_context(c);
-    c->fast->cur_lin = CODE + t->start;
+    c->fast->cur_lin = CODE + t->start - t->before;
     struct slot *i = fast_find(c);
     assert_non_null(i);
-    return i;
+    return i + t->before;
 }
 
 static struct slot *leave_sequence(ARGS)
@@ -669,6 +674,7 @@ static void unwatch(struct bench *b, const struct text *t)
 static void follow(struct bench *b, const struct text *t, uint64_t limit, uint8_t ways[SEQUENCE_STEPS])
 {
     struct pair_machine *m = &b->p->m[0];
+    cpu_run(&m->cpu, m->clk.st.icount + t->before);
     for (unsigned k = 0; k < t->steps && m->clk.st.icount < limit; k++) {
         if (m->cpu.st.eip != CODE + t->start + t->at[k])
             return;
@@ -763,7 +769,7 @@ static bool test_text(struct bench *b, const struct fast_sequence *q, const char
     put_text(b, &t);
     for (uint32_t n = 0; n < states_per_text(); n++) {
         struct start s;
-        make_start(b, &t, &s, n < KINDS && number < 2 ? (enum kind)n : n % 2 ? FEW : ALIGNED);
+        make_start(b, &t, &s, (enum kind)(number < 2 ? n % KINDS : n % 2 ? ALIGNED_FEW : ALIGNED));
         describe(where, sizeof(where), &t, name, &s);
         whole |= run_twice(b, &t, &s, q->fn, where, ways);
     }
