@@ -558,7 +558,7 @@ static uint32_t special_address(struct bench *b, const struct text *t, enum kind
         case 1: return READ_ONLY + PAGE - 4 * below(&b->r, 64);
         default: return ABSENT + below(&b->r, PAGE);
         }
-    default: return CODE + t->start + below(&b->r, t->len + 4);
+    default: return (CODE + t->start + below(&b->r, t->len + 4)) & (below(&b->r, 4) ? ~3u : ~0u);
     }
 }
 
@@ -719,7 +719,7 @@ static bool run_twice(struct bench *b, const struct text *t, const struct start 
 static uint32_t states_per_text(void)
 {
     const char *n = getenv("SEQUENCE_STATES");
-    return n ? (uint32_t)strtoul(n, NULL, 10) : 8;
+    return n ? (uint32_t)strtoul(n, NULL, 10) : 2 * KINDS;
 }
 
 static uint64_t seed(void)
@@ -808,7 +808,11 @@ static void report(const struct bench *b)
                   b->whole, b->conditions, b->both_ways);
     print_message("%u runs, %u in one piece, %u that faulted, %u that wrote to the code\n", b->runs, b->pieces,
                   b->faults, b->modified);
+#if defined(STRESS) /* too few translations for some */
+    assert_true(b->whole > b->sequences / 10 * 9);
+#else
     assert_int_equal(b->whole, b->sequences);
+#endif
     assert_true(b->both_ways >= b->conditions - b->conditions / 20);
     assert_true(b->faults > b->sequences / 4 && b->modified > b->sequences / 4);
 }
