@@ -41,6 +41,7 @@ struct text {
     bool odd; /* displacements and immediates that make no aligned addresses, jumps back */
     unsigned start, len, steps;
     unsigned before; /* instructions that run before it */
+    unsigned called; /* page offset of what its CALL calls, 0: nothing */
     uint32_t key[SEQUENCE_STEPS];
     unsigned at[SEQUENCE_STEPS + 1]; /* offsets of the steps from start */
     uint8_t bytes[16 * SEQUENCE_STEPS];
@@ -327,12 +328,14 @@ static uint32_t target(struct text *t, bool far)
 
 static void encode_jump(struct text *t, bool far, unsigned near_opcode, unsigned far_opcode)
 {
-    uint32_t to = target(t, far) - t->start;
+    uint32_t at = target(t, far), to = at - t->start;
     if (near_opcode && fits_byte(to - (t->len + 2))) {
         byte(t, near_opcode);
         byte(t, to - (t->len + 1));
         return;
     }
+    if (far_opcode == 0xe8)
+        t->called = at;
     if (far_opcode > 0xff)
         byte(t, far_opcode >> 8);
     byte(t, far_opcode);
@@ -513,6 +516,8 @@ static void put_text(struct bench *b, const struct text *t)
 {
     memset(b->code, OPCODE_CLD, sizeof(b->code));
     memcpy(b->code + t->start, t->bytes, t->len);
+    if (t->called >= LANDING)
+        b->code[t->called + below(&b->r, 8)] = 0xc3; /* back */
     b->code[CODE_SIZE - 2] = 0xeb;
     b->code[CODE_SIZE - 1] = 0xfe;
     pair_put(b->p, CODE, b->code, CODE_SIZE);
