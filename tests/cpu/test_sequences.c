@@ -5,7 +5,7 @@
  *
  * States lead operands to aligned places (only there a sequence runs in one piece), to others, over the end of
  * a page, to pages that fault and to the code itself. Each is run twice, without and with translations. Behind
- * a sequence is CLD, of which the number done tells the count where the budget ends soon.
+ * a sequence is CMC, of which the number done tells the count where the budget ends soon.
  *
  * The oracle is the reference tier, which the architectural tests check.
  */
@@ -30,7 +30,7 @@ enum {
     RAM = 0x28000, GDT = 0x1000, IDT = 0x2000, HANDLER = 0x3000, DIRECTORY = 0x4000, PAGES = 0x5000,
     CODE = 0x10000, FAR = 0x11000 /* where transfers to another page go */, CODE_SIZE = 0x2000,
     DATA = 0x20000, DATA_SIZE = 0x8000, ABSENT = 0x30000, READ_ONLY = 0x31000,
-    LANDING = 0x800, PAGE = 0x1000, OPCODE_CLD = 0xfc,
+    LANDING = 0x800, PAGE = 0x1000, OPCODE_CMC = 0xf5,
 };
 
 /* --- machine code ----------------------------------------------------------------------------- */
@@ -492,7 +492,7 @@ static struct bench *bench_new(uint64_t seed)
         pair_put32(b->p, DIRECTORY + 4 * k, PAGES | 7);
         pair_put32(b->p, PAGES + 4 * k, page_entry(&b->r, k));
     }
-    memset(handler, OPCODE_CLD, sizeof(handler));
+    memset(handler, OPCODE_CMC, sizeof(handler));
     pair_put(b->p, HANDLER, handler, sizeof(handler));
     pair_put(b->p, HANDLER + sizeof(handler), stay, 2);
     fill_data(b);
@@ -514,7 +514,7 @@ static void bench_free(struct bench *b)
 
 static void put_text(struct bench *b, const struct text *t)
 {
-    memset(b->code, OPCODE_CLD, sizeof(b->code));
+    memset(b->code, OPCODE_CMC, sizeof(b->code));
     memcpy(b->code + t->start, t->bytes, t->len);
     if (t->called >= LANDING)
         b->code[t->called + below(&b->r, 8)] = 0xc3; /* back */
@@ -560,7 +560,7 @@ static uint32_t special_address(struct bench *b, const struct text *t, enum kind
     case FAULTING:
         switch (below(&b->r, 4)) {
         case 0: return ABSENT - 1 - below(&b->r, 4);
-        case 1: return READ_ONLY + PAGE - 4 * below(&b->r, 64);
+        case 1: case 2: return READ_ONLY + PAGE - 4 * below(&b->r, 64);
         default: return ABSENT + below(&b->r, PAGE);
         }
     default: return (CODE + t->start + below(&b->r, t->len + 4)) & (below(&b->r, 4) ? ~3u : ~0u);
