@@ -31,7 +31,7 @@ enum {
     RAM = 0x28000, GDT = 0x1000, IDT = 0x2000, HANDLER = 0x3000, DIRECTORY = 0x4000, PAGES = 0x5000,
     CODE = 0x10000, FAR = 0x11000 /* where transfers to another page go */, CODE_SIZE = 0x2000,
     DATA = 0x20000, DATA_SIZE = 0x8000, ABSENT = 0x30000, READ_ONLY = 0x31000,
-    LANDING = 0x800, PAGE = 0x1000, OPCODE_CMC = 0xf5,
+    WARM = HANDLER + 0xf00, /* code that reads pages */ LANDING = 0x800, PAGE = 0x1000, OPCODE_CMC = 0xf5,
 };
 
 /* --- machine code ----------------------------------------------------------------------------- */
@@ -480,6 +480,8 @@ static void fill_data(struct bench *b)
 static struct bench *bench_new(uint64_t seed)
 {
     static const uint8_t stay[] = {0xeb, 0xfe}; /* jmp $ */
+    static const uint8_t warm[] = {0xa0, 0, READ_ONLY >> 8 & 0xff, READ_ONLY >> 16, 0, /* mov al, [..] */
+                                   0xa0, 0, CODE >> 8 & 0xff, CODE >> 16, 0};
     uint8_t handler[PAGE - 2];
     struct bench *b = calloc(1, sizeof(*b));
     assert_non_null(b);
@@ -495,6 +497,7 @@ static struct bench *bench_new(uint64_t seed)
     }
     memset(handler, OPCODE_CMC, sizeof(handler));
     pair_put(b->p, HANDLER, handler, sizeof(handler));
+    pair_put(b->p, WARM, warm, sizeof(warm));
     pair_put(b->p, HANDLER + sizeof(handler), stay, 2);
     fill_data(b);
     pair_put(b->p, DATA, b->data, DATA_SIZE);
@@ -612,6 +615,14 @@ static void restore_memory(struct bench *b)
     b->killed = fast_stats(&b->p->m[1].cpu)->killed;
 }
 
+static void load_registers(struct cpu *c, uint32_t eip, const struct start *s)
+{
+    for (unsigned k = 0; k < 8; k++)
+        c->st.gpr[k] = s->gpr[k];
+    c->st.eip = eip;
+    cpu_set_eflags(c, s->flags);
+}
+
 /* Translations stay, unless the code that ran (data that a RET led to) changed what no sequence changes. */
 static void restore_cpu(struct bench *b, struct cpu *c, const struct text *t, const struct start *s)
 {
@@ -622,13 +633,12 @@ static void restore_cpu(struct bench *b, struct cpu *c, const struct text *t, co
     st.cr2 = c->st.cr2;
     bool other = memcmp(&st, &c->st, sizeof(st)) != 0;
     c->st = b->clean;
-    for (unsigned k = 0; k < 8; k++)
-        c->st.gpr[k] = s->gpr[k];
-    c->st.eip = CODE + t->start - t->before;
-    cpu_set_eflags(c, s->flags);
+    load_registers(c, WARM, s);
     if (other)
         cpu_class.post_load(c, NULL);
     cpu_update_attn(c);
+    cpu_run(c, c->w.clk->st.icount + 2); /* pages that can be read only, and the code, are known for reading */
+    load_registers(c, CODE + t->start - t->before, s);
 }
 
 static void restore(struct bench *b, const struct text *t, const struct start *s)
