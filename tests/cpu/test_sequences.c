@@ -412,7 +412,8 @@ static void encode_step(struct text *t, uint32_t key)
 
 static void encode(struct text *t, const struct fast_sequence *s, struct rng *r, bool odd)
 {
-    *t = (struct text){.r = r, .odd = odd, .start = 0x100 + below(r, LANDING - 0x200), .before = below(r, 2) * below(r, 4)};
+    *t = (struct text){.r = r, .odd = odd, .start = 0x100 + below(r, LANDING - 0x200)};
+    t->before = below(r, 2) * below(r, 4);
     while (t->steps < SEQUENCE_STEPS && s->key[t->steps]) {
         unsigned k = t->steps;
         t->at[k] = t->len;
@@ -537,7 +538,7 @@ struct start {
 };
 
 /* Where operands are; few values: that comparisons find equal. */
-enum kind { ALIGNED, ALIGNED_FEW, ANYTHING, MISALIGNED, ACROSS_PAGES, FAULTING, CODE_ITSELF };
+enum kind { ALIGNED, ALIGNED_FEW, ANYTHING, MISALIGNED, ACROSS_PAGES, NOT_PRESENT, NOT_WRITABLE, CODE_ITSELF };
 
 static uint32_t any_register(struct rng *r, enum kind kind)
 {
@@ -560,13 +561,11 @@ static uint32_t special_address(struct bench *b, const struct text *t, enum kind
 {
     switch (kind) {
     case MISALIGNED: return DATA + below(&b->r, DATA_SIZE);
-    case ACROSS_PAGES: return DATA + PAGE * (1 + below(&b->r, DATA_SIZE / PAGE)) - 1 - below(&b->r, 3);
-    case FAULTING:
-        switch (below(&b->r, 4)) {
-        case 0: return ABSENT - 1 - below(&b->r, 4);
-        case 1: case 2: return READ_ONLY + PAGE - 4 * below(&b->r, 64);
-        default: return ABSENT + below(&b->r, PAGE);
-        }
+    case ACROSS_PAGES:
+        return (below(&b->r, 4) ? DATA + PAGE * (1 + below(&b->r, DATA_SIZE / PAGE)) : ABSENT) - 1 - below(&b->r, 3);
+    case NOT_PRESENT: /* at the ends: other operands near it are present */
+        return (below(&b->r, 2) ? ABSENT : ABSENT + PAGE - 16) + below(&b->r, 16);
+    case NOT_WRITABLE: return READ_ONLY + PAGE - 4 * below(&b->r, 64);
     default: return (CODE + t->start + below(&b->r, t->len + 4)) & (below(&b->r, 4) ? ~3u : ~0u);
     }
 }
