@@ -9,6 +9,7 @@
 #include "cpu/fast/sequence.h"
 #include "cpu/fast/unit.h"
 
+enum { INSN_MAX = 15 };
 enum { SLOW_LIMIT = 8 /* a slot that goes slow this often without a TLB miss gets its struct insn cached */ };
 
 static struct slot_meta *meta_of(const struct fast *f, const struct slot *i) { return &f->meta[i - f->pool]; }
@@ -246,6 +247,49 @@ static void remember(struct cpu *c, const struct slot *i)
         fast_keep_insn(f, i, &o);
 }
 
+/* Instructions that lie in two pages: the slot is dropped when the first is written, what lies in the second is
+ * compared each time. It is kept in the place behind the struct insn. */
+_Static_assert(sizeof(struct insn) >= INSN_MAX, "room for the bytes");
+
+/* Bytes of a linear page that code was looked up in, NULL: not lately. */
+static const uint8_t *known_code(const struct fast *f, uint32_t page)
+{
+    uint32_t n = page & (MMU_PAGES - 1);
+    bool known = f->line[n % CODE_LINES].key == (f->key | n);
+    const struct code_page *pg = f->line[n % CODE_LINES].page;
+    return known ? pg->block->host + pg->offset : NULL;
+}
+
+static void remember_spanning(struct cpu *c, const struct slot *i)
+{
+    struct fast *f = c->fast;
+    uint32_t page = f->cur_lin >> PHYS_PAGE_SHIFT, off = meta_of(f, i)->off, have = FAST_PAGE - off;
+    const uint8_t *first = known_code(f, page), *second = known_code(f, page + 1);
+    uint8_t bytes[INSN_MAX];
+    struct insn o;
+    if (f->mode != MODE_FLAT || !first || !second || have >= INSN_MAX || f->insns_used + 2 > POOL_INSNS)
+        return;
+    memcpy(bytes, first + off, have);
+    memcpy(bytes + have, second, INSN_MAX - have);
+    if (decode(bytes, INSN_MAX, DECODE_CODE32, c->model.level, c->model.features, &o) <= have)
+        return;
+    meta_of(f, i)->insn = keep_insn(f, &o);
+    memcpy(&f->insns[f->insns_used++], second, INSN_MAX - have);
+}
+
+/* The instruction of slot i as it was remembered, or NULL. */
+static const struct insn *remembered(struct cpu *c, const struct slot *i, bool span)
+{
+    const struct fast *f = c->fast;
+    const struct slot_meta *m = meta_of(f, i);
+    const struct insn *o = &f->insns[m->insn];
+    if (!m->insn || !span)
+        return m->insn ? o : NULL;
+    const uint8_t *second = known_code(f, (f->cur_lin >> PHYS_PAGE_SHIFT) + 1);
+    uint32_t tail = o->len - (uint32_t)(FAST_PAGE - m->off);
+    return second && memcmp(second, o + 1, tail) == 0 ? o : NULL;
+}
+
 static uint32_t tlb_fills(const struct cpu *c) { return c->mmu.nlog[0] + c->mmu.nlog[1]; }
 
 static struct slot *do_slow(struct cpu *c, struct slot *i, bool span)
@@ -253,12 +297,17 @@ static struct slot *do_slow(struct cpu *c, struct slot *i, bool span)
     struct fast *f = c->fast;
     uint32_t fills = tlb_fills(c);
     struct slot_meta *m = meta_of(f, i);
+    if (span && !m->insn)
+        remember_spanning(c, i);
+    const struct insn *o = remembered(c, i, span);
     expose(c, i);
     f->stats.slow++;
-    if (m->insn)
-        ref_execute(c, &f->insns[m->insn]);
-    else
+    if (o) {
+        c->last_op = o->op;
+        ref_execute(c, o);
+    } else {
         ref_execute_one(c);
+    }
     if (!m->insn && !span && fills == tlb_fills(c) && !f->stale && ++m->slow >= SLOW_LIMIT)
         remember(c, i);
     return after(c, i, span && changes_context(c, c->last_op));

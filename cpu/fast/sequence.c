@@ -6,7 +6,7 @@
 #include "cpu/fast/sequence.h"
 #include "cpu/fast/steps.h"
 
-enum { INDEX_SIZE = 1 << 16, ROOT = 1 };
+enum { INDEX_SIZE = 1 << 16, ROOT = 1, INDEX_LIMIT = INDEX_SIZE / 4 * 3 /* look-ups end at free places */ };
 
 const struct fast_sequences *const fast_sequences[SEQUENCE_PARTS] = {
     &fast_sequences_0, &fast_sequences_1, &fast_sequences_2, &fast_sequences_3,
@@ -36,6 +36,8 @@ static uint32_t place(const struct sequence_index *x, uint32_t parent, uint32_t 
 static void add(struct sequence_index *x, const struct fast_sequence *s)
 {
     uint32_t parent = ROOT, h = 0;
+    if (x->last + SEQUENCE_STEPS > INDEX_LIMIT)
+        return; /* so long a list needs a greater INDEX_SIZE */
     for (unsigned k = 0; k < SEQUENCE_STEPS && s->key[k]; k++) {
         h = place(x, parent, s->key[k]);
         if (!x->node[h].parent)
