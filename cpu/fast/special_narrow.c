@@ -22,22 +22,6 @@ fast_handler *fast_special_narrow(const struct insn *o, bool flat)
 #define EACH_BYTE_S(X, ...) \
     X(AL, __VA_ARGS__) X(CL, __VA_ARGS__) X(DL, __VA_ARGS__) X(BL, __VA_ARGS__) \
     X(AH, __VA_ARGS__) X(CH, __VA_ARGS__) X(DH, __VA_ARGS__) X(BH, __VA_ARGS__)
-#define V_AX reg16(c, GPR_OFFSET(REG_EAX))
-#define V_CX reg16(c, GPR_OFFSET(REG_ECX))
-#define V_DX reg16(c, GPR_OFFSET(REG_EDX))
-#define V_BX reg16(c, GPR_OFFSET(REG_EBX))
-#define V_SP reg16(c, GPR_OFFSET(REG_ESP))
-#define V_BP reg16(c, GPR_OFFSET(REG_EBP))
-#define V_SI reg16(c, GPR_OFFSET(REG_ESI))
-#define V_DI reg16(c, GPR_OFFSET(REG_EDI))
-#define SET_AX(v) set16(c, GPR_OFFSET(REG_EAX), v)
-#define SET_CX(v) set16(c, GPR_OFFSET(REG_ECX), v)
-#define SET_DX(v) set16(c, GPR_OFFSET(REG_EDX), v)
-#define SET_BX(v) set16(c, GPR_OFFSET(REG_EBX), v)
-#define SET_SP(v) set16(c, GPR_OFFSET(REG_ESP), v)
-#define SET_BP(v) set16(c, GPR_OFFSET(REG_EBP), v)
-#define SET_SI(v) set16(c, GPR_OFFSET(REG_ESI), v)
-#define SET_DI(v) set16(c, GPR_OFFSET(REG_EDI), v)
 
 /* Bytes: dst = f(dst, src) */
 #define BYTE_RR(S, D, n, f) HANDLER(n##_rr_##D##_##S) { SET_##D(f(1, V_##D, V_##S, &FR, &FX)); NEXT; }

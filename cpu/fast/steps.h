@@ -66,22 +66,6 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define HOLDS(cc) step_holds(cc, known, FR, FX)
 
 /* --- operands -------------------------------------------------------------------------------- */
-#define V_AX reg16(c, GPR_OFFSET(REG_EAX))
-#define V_CX reg16(c, GPR_OFFSET(REG_ECX))
-#define V_DX reg16(c, GPR_OFFSET(REG_EDX))
-#define V_BX reg16(c, GPR_OFFSET(REG_EBX))
-#define V_SP reg16(c, GPR_OFFSET(REG_ESP))
-#define V_BP reg16(c, GPR_OFFSET(REG_EBP))
-#define V_SI reg16(c, GPR_OFFSET(REG_ESI))
-#define V_DI reg16(c, GPR_OFFSET(REG_EDI))
-#define SET_AX(v) set16(c, GPR_OFFSET(REG_EAX), v)
-#define SET_CX(v) set16(c, GPR_OFFSET(REG_ECX), v)
-#define SET_DX(v) set16(c, GPR_OFFSET(REG_EDX), v)
-#define SET_BX(v) set16(c, GPR_OFFSET(REG_EBX), v)
-#define SET_SP(v) set16(c, GPR_OFFSET(REG_ESP), v)
-#define SET_BP(v) set16(c, GPR_OFFSET(REG_EBP), v)
-#define SET_SI(v) set16(c, GPR_OFFSET(REG_ESI), v)
-#define SET_DI(v) set16(c, GPR_OFFSET(REG_EDI), v)
 #define GET_1(R) V_##R
 #define GET_2(R) V_##R
 #define GET_4(R) W_##R
