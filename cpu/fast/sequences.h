@@ -16,14 +16,6 @@ const struct fast_sequences TABLE = {NULL, 0};
 #define EACH_6(X, a, ...) X(a) EACH_5(X, __VA_ARGS__)
 #define EACH_7(X, a, ...) X(a) EACH_6(X, __VA_ARGS__)
 #define EACH_8(X, a, ...) X(a) EACH_7(X, __VA_ARGS__)
-#define EACH_9(X, a, ...) X(a) EACH_8(X, __VA_ARGS__)
-#define EACH_10(X, a, ...) X(a) EACH_9(X, __VA_ARGS__)
-#define EACH_11(X, a, ...) X(a) EACH_10(X, __VA_ARGS__)
-#define EACH_12(X, a, ...) X(a) EACH_11(X, __VA_ARGS__)
-#define EACH_13(X, a, ...) X(a) EACH_12(X, __VA_ARGS__)
-#define EACH_14(X, a, ...) X(a) EACH_13(X, __VA_ARGS__)
-#define EACH_15(X, a, ...) X(a) EACH_14(X, __VA_ARGS__)
-#define EACH_16(X, a, ...) X(a) EACH_15(X, __VA_ARGS__)
 
 #define DO_STEP(step) STEP_##step
 #define STEP_NUMBER(step) KEY_##step,

@@ -150,30 +150,22 @@ static int sign_place(unsigned cc)
 #define PAIR_D(D, ...) EACH_S(PAIR, D, )
 EACH_D(PAIR_D, )
 
+/* Half of a pair: MOV from memory, MOV to memory */
+#define LOAD_HALF(R, B) \
+    { \
+        READ_AT(EA(B), 4); \
+        SET(R, load_le32(p)); \
+    }
+#define STORE_HALF(R, B) \
+    { \
+        WRITE_AT(EA(B), 4); \
+        store32(p, V_##R); \
+    }
+
 /* MOV from memory twice, to memory twice, by the same base */
 #define LOADS(S, D, B) \
-    HANDLER(loads_##B##_##D##_##S) \
-    { \
-        { \
-            READ_AT(EA(B), 4); \
-            SET(D, load_le32(p)); \
-        } \
-        i++; \
-        READ_AT(EA(B), 4); \
-        SET(S, load_le32(p)); \
-        NEXT; \
-    } \
-    HANDLER(stores_##B##_##D##_##S) \
-    { \
-        { \
-            WRITE_AT(EA(B), 4); \
-            store32(p, V_##D); \
-        } \
-        i++; \
-        WRITE_AT(EA(B), 4); \
-        store32(p, V_##S); \
-        NEXT; \
-    }
+    HANDLER(loads_##B##_##D##_##S) { LOAD_HALF(D, B) i++; LOAD_HALF(S, B) NEXT; } \
+    HANDLER(stores_##B##_##D##_##S) { STORE_HALF(D, B) i++; STORE_HALF(S, B) NEXT; }
 #define LOADS_D(D, B) EACH_S(LOADS, D, B)
 #define EACH_PAIR_BASE(X, ...) \
     X(EAX, __VA_ARGS__) X(ECX, __VA_ARGS__) X(EDX, __VA_ARGS__) X(EBX, __VA_ARGS__) \
@@ -183,28 +175,8 @@ EACH_PAIR_BASE(LOADS_B, )
 
 /* MOV from memory and MOV to memory, in either order, both on the stack */
 #define TURN(S, D, B) \
-    HANDLER(turn_##B##_##D##_##S) \
-    { \
-        { \
-            READ_AT(EA(B), 4); \
-            SET(D, load_le32(p)); \
-        } \
-        i++; \
-        WRITE_AT(EA(B), 4); \
-        store32(p, V_##S); \
-        NEXT; \
-    } \
-    HANDLER(return_##B##_##D##_##S) \
-    { \
-        { \
-            WRITE_AT(EA(B), 4); \
-            store32(p, V_##D); \
-        } \
-        i++; \
-        READ_AT(EA(B), 4); \
-        SET(S, load_le32(p)); \
-        NEXT; \
-    }
+    HANDLER(turn_##B##_##D##_##S) { LOAD_HALF(D, B) i++; STORE_HALF(S, B) NEXT; } \
+    HANDLER(return_##B##_##D##_##S) { STORE_HALF(D, B) i++; LOAD_HALF(S, B) NEXT; }
 #define TURN_D(D, B) EACH_S(TURN, D, B)
 EACH_D(TURN_D, ESP)
 EACH_D(TURN_D, EBP)

@@ -260,12 +260,8 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
             FOR_READ(EA(B), 4); \
             value = load32(p); \
         } \
-        uint32_t esp = V_ESP - 4; \
-        FOR_WRITE(esp, 4); \
-        store32(p, value); \
-        SET(ESP, esp); \
-    } \
-    i++;
+        PUSHED(value) \
+    }
 #define STEP_POP_R(D) \
     { \
         uint32_t esp = V_ESP; \
