@@ -4,14 +4,16 @@
  * with tabs between: NAME, wall seconds, processor seconds of the emulator with all its threads and
  * children, guest instructions, peak memory in KiB, host instructions, host branch misses; "-"
  * where one cannot be had. It knows nothing of the emulator, so that the same clocks and the same
- * plan serve all of them.
+ * plan serve all of them. The lines of a plan:
  *
- *   row NAME...   the lines up to the next row are left out unless ROWS (blanks between, "": all)
- * has a NAME wait TEXT     until the guest has sent TEXT; what came before it is forgotten send
- * TEXT     one line, typed at the speed of the host begin         the last wait's end starts the
- * watch (before any wait: the emulator's start) end [NAME]    the last wait's end stops it; the
- * result gets NAME (the row's) idle SECONDS  lets the guest be for so long, as a wait monitor TEXT
- * a line for the monitor of -m; left out where there is none
+ * - row NAME...: the lines up to the next row are left out unless ROWS (blanks between, "": all)
+ *   has a NAME
+ * - wait TEXT: until the guest has sent TEXT; what came before it is forgotten
+ * - send TEXT: one line, typed at the speed of the host
+ * - begin: the last wait's end starts the watch (before any wait: the emulator's start)
+ * - end [NAME]: the last wait's end stops it; the result gets NAME (the row's)
+ * - idle SECONDS: lets the guest be for so long, as a wait
+ * - monitor TEXT: a line for the monitor of -m; left out where there is none
  *
  * The time of a wait is that of the read() that completed its text. With -m, SOCKET leads to a
  * monitor that knows `info hash`: begin and end ask it for the count of instructions; the time that

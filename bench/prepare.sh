@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the guests of the benchmark. Usage: prepare.sh GUESTS [CORPUS] ("" as CORPUS: no DOS rows).
 # Leaves in GUESTS/bench: base.gz and programs.cpio (initial RAM file systems: busybox and our own programs;
-# and with Debian's lua5.4, 7zr and cc1), native/ (the same files, for the host's own processor), dos.img and
+# and with Debian's lua5.4, 7zr, cc1, perl and openssl), native/ (the same files, for the host's own processor), dos.img and
 # fdhd.img (FreeDOS floppy and hard disk that run the DOS rows), and for Bochs, which cannot be given a kernel,
 # NAME.disk (hard disks that boot each of them) and bios.bin. Packages are fetched with apt-get download
 # and unpacked, not installed. What cannot be had is said, and its rows are left out.
@@ -14,7 +14,7 @@ guests=$(cd "$guests" && pwd)
 dir=$guests/bench
 done=$dir/.done
 newest=$(find "$here/guest" "$here/prepare.sh" "$here/../tests/guest/init" -type f -newer "$done" 2>/dev/null || echo no)
-if [ -z "$newest" ] && { [ -z "$corpus" ] || [ -f "$dir/dos.img" ]; }; then
+if [ -z "$newest" ] && { [ -z "$corpus" ] || { [ -f "$dir/dos.img" ] && [ -f "$dir/fdhd.img" ]; }; }; then
     exit 0
 fi
 mkdir -p "$dir/packages"
@@ -117,6 +117,23 @@ if fetch "${cpp:-cpp-12}:i386" libmpc3:i386 libmpfr6:i386 libgmp10:i386 libisl23
     find "$dir/packages/${cpp:-cpp-12}" -name cc1 -exec cp {} "$programs/bin/" \;
     awk -v what=c -f "$here/guest/generate.awk" >"$programs/data/big.c"
 fi
+if fetch perl-base:i386 libcrypt1:i386; then
+    copy libcrypt1 '*/libcrypt.so.*'
+    cp "$dir/packages/perl-base/usr/bin/perl" "$programs/bin/"
+    cp -r "$dir/packages/perl-base/usr/lib/i386-linux-gnu" "$programs/usr/lib/"
+    cp "$here/guest/mix.pl" "$programs/data/"
+fi
+if fetch openssl:i386 libssl3:i386; then
+    copy libssl3 '*/libcrypto.so.*'
+    copy libssl3 '*/libssl.so.*'
+    cp "$dir/packages/openssl/usr/bin/openssl" "$programs/bin/"
+fi
+if fetch bzip2:i386 libbz2-1.0:i386 xz-utils:i386 liblzma5:i386 sqlite3:i386 libsqlite3-0:i386; then # only `make sequences`
+    copy libbz2-1.0 '*/libbz2.so.*'
+    copy liblzma5 '*/liblzma.so.*'
+    copy libsqlite3-0 '*/libsqlite3.so.*'
+    cp "$dir/packages/bzip2/bin/bzip2" "$dir/packages/xz-utils/usr/bin/xz" "$dir/packages/sqlite3/usr/bin/sqlite3" "$programs/bin/"
+fi
 pack "$programs" >"$dir/programs.cpio"
 
 # --- the host's own processor ---
@@ -128,7 +145,11 @@ for name in $("$native/bin/busybox" --list 2>/dev/null || true); do
 done
 
 # --- DOS ---
-floppy=$corpus/images/freedos/fd144.img
+floppy=$corpus/images/freedos/fd144.img hard_disk=$corpus/images/freedos/fdhd.img
+autoexec() { # autoexec IMAGE FILE: what the image's DOS does when it has started
+    sed 's/$/\r/' "$here/guest/$2" >"$dir/$2"
+    mcopy -o -i "$dir/$1" "$dir/$2" ::/AUTOEXEC.BAT
+}
 if [ -n "$corpus" ] && [ -f "$floppy" ] && command -v nasm >/dev/null && command -v mcopy >/dev/null; then
     cp "$floppy" "$dir/dos.new"
     chmod u+w "$dir/dos.new"
@@ -137,11 +158,18 @@ if [ -n "$corpus" ] && [ -f "$floppy" ] && command -v nasm >/dev/null && command
         nasm -f bin -o "$dir/$name.com" "$source"
         mcopy -o -i "$dir/dos.new" "$dir/$name.com" "::/"
     done
-    sed 's/$/\r/' "$here/guest/autoexec.bat" >"$dir/autoexec.bat"
-    mcopy -o -i "$dir/dos.new" "$dir/autoexec.bat" ::/AUTOEXEC.BAT
+    autoexec dos.new autoexec.bat
     mv "$dir/dos.new" "$dir/dos.img"
 else
     say "no FreeDOS floppy (see CONTRIBUTING.md), nasm or mtools: no DOS rows"
+fi
+if [ -n "$corpus" ] && [ -f "$hard_disk" ] && command -v mcopy >/dev/null; then
+    cp "$hard_disk" "$dir/fdhd.new"
+    chmod u+w "$dir/fdhd.new"
+    autoexec fdhd.new@@32256 topbench.bat
+    mv "$dir/fdhd.new" "$dir/fdhd.img"
+else
+    say "no FreeDOS hard disk (see CONTRIBUTING.md) or mtools: no topbench"
 fi
 
 # --- Bochs ---

@@ -47,7 +47,7 @@ for e in ${EMULATORS:-retrace qemu bochs native}; do
     emulators+=("$e")
 done
 
-plans=(dos linux programs simd memory trace)
+plans=(dos topbench linux programs simd memory trace)
 has_row() { # has_row PLAN: it has a row that is wanted
     local row
     [ -z "$rows" ] && return 0
@@ -84,7 +84,9 @@ sound: driver=dummy
 log: $tmp/bochs.log
 panic: action=fatal
 END
-    if [ "$1" = dos ]; then
+    if [ "$1" = topbench ]; then
+        printf 'ata0-master: type=disk, path="%s", mode=volatile\nboot: disk\n' "$g/fdhd.img"
+    elif [ "$1" = dos ]; then
         printf 'floppya: 1_44="%s", status=inserted, write_protected=1\nboot: floppy\n' "$g/dos.img"
     else
         printf 'ata0-master: type=disk, path="%s", mode=volatile\nboot: disk\n' "$g/${initrd%%.*}.disk"
@@ -96,18 +98,17 @@ measure() { # measure EMULATOR PLAN: lines of bench-driver
     local drive=("$build/bench-driver" -r "$rows")
     machine "$2"
     rm -f "$socket"
-    if [ "$2" = dos ]; then
-        common=(-m "$memory" -net none -display none -serial stdio)
-    else
-        common=(-m "$memory" -kernel "$kernel" -initrd "$g/$initrd" -append "$words" -net none -display none -serial stdio)
-    fi
+    common=(-m "$memory" -net none -display none -serial stdio)
+    case $2 in
+    dos) common+=(-drive "file=$g/dos.img,if=floppy,format=raw" -snapshot) ;;
+    topbench) common+=(-drive "file=$g/fdhd.img,if=ide,format=raw" -snapshot) ;;
+    *) common+=(-kernel "$kernel" -initrd "$g/$initrd" -append "$words") ;;
+    esac
     case $1 in
     qemu)
-        [ "$2" = dos ] && common+=(-drive "file=$g/dos.img,if=floppy,format=raw" -snapshot)
         "${drive[@]}" "$plan" qemu-system-i386 -accel tcg -M pc -cpu "${cpu[1]}" -monitor none "${common[@]}"
         ;;
     retrace | reference)
-        [ "$2" = dos ] && common+=(-fda "$g/dos.img" -snapshot)
         "${drive[@]}" -m "$socket" "$plan" "$build/retrace" -core "${1/retrace/fast}" -M pc -cpu "${cpu[0]}" \
             -monitor "unix:$socket,server,nowait" "${common[@]}"
         ;;
@@ -134,8 +135,9 @@ measure() { # measure EMULATOR PLAN: lines of bench-driver
 # and only Retrace has a monitor that sets breakpoints.
 sense() { # sense EMULATOR PLAN
     case $1-$2 in
-    native-dos | native-memory | native-trace | qemu-trace | bochs-trace) return 1 ;;
+    native-dos | native-topbench | native-memory | native-trace | qemu-trace | bochs-trace) return 1 ;;
     *-dos) [ -f "$g/dos.img" ] ;;
+    *-topbench) [ -f "$g/fdhd.img" ] ;;
     *) return 0 ;;
     esac
 }

@@ -39,6 +39,12 @@ lua       2.25 40  50   lua /data/mix.lua 400
 awk       1.5  20  50   awk 'BEGIN{for(i=0;i<1000000;i++)s+=i%7*0.5;printf "awk=%.1f\n",s}'
 md5       1    10  50   md5sum /bin/cc1 /bin/cc1 /bin/cc1 /bin/cc1 /bin/cc1 /bin/cc1
 sha256    1    10  100  sha256sum /bin/cc1 /bin/cc1 /bin/cc1 /bin/cc1
+sha512    0.7  10  100  openssl dgst -sha512 /bin/cc1 /bin/cc1 /bin/cc1
+aes       0.7  10  100  openssl enc -aes-128-cbc -pass pass:p -S 00 -pbkdf2 -in /bin/cc1 -out /dev/null
+prime     0.7  10  100  openssl prime -hex $(printf '7%0319d' 0 | tr 0 F)
+bzip2     0.7  20  100  head -c 4000000 /bin/cc1 >/tmp/c; bzip2 -k /tmp/c; bzip2 -dc /tmp/c.bz2 >/tmp/d
+xz        0.7  20  100  head -c 1000000 /bin/cc1 >/tmp/c; xz -k /tmp/c; while :; do xz -dc /tmp/c.xz >/tmp/d; done
+sqlite    1    30  50   sqlite3 :memory: "create table t(a integer primary key, b text, c real); with recursive n(x) as (select 1 union all select x+1 from n where x<20000) insert into t select x, printf('%06d-%s', x*7919%20000, hex(x)), x/7.0 from n; create index i on t(b); select count(*), sum(c), max(b) from t where b like '%7%'; select a%13, count(*), avg(c) from t group by 1 order by 2; select count(*) from t u, t v where u.b=v.b and v.a%3=0; update t set c=c*2 where a in (select a from t where b>'01'); delete from t where a%2; vacuum;"
 gzip      1.5  45  40   dd if=/dev/zero of=/tmp/z bs=1M count=8; cat /data/text /data/text /bin/7zr /tmp/z >/tmp/t; gzip -c /tmp/t >/tmp/t.gz; gunzip -c /tmp/t.gz >/tmp/u; cmp /tmp/t /tmp/u
 gunzip    1    20  50   cat /bin/7zr /data/text >/tmp/t; gzip -1 -c /tmp/t >/tmp/t.gz; while :; do gunzip -c /tmp/t.gz >/tmp/u; done
 files     2.5  40  50   while :; do find / -xdev -type f | sort | head -200 | sed s/a/b/g | grep -c bin; ls -lR /bin /etc /data; ps; tar cf /tmp/x.tar /bin/busybox /data/mix.lua; od -x /data/mix.lua | tail -3; done

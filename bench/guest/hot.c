@@ -36,6 +36,7 @@ int run(u32 rounds)
     u32 seed = 99, sum = 0, mixed = 0, other = 0;
     for (u32 i = 0; i < FUNCTIONS; i++)
         make_function(code + i * BYTES, &seed);
+    report("hot-made", 0);
     for (u32 i = 0; i < rounds * PASSES * FUNCTIONS; i++) {
         u32 at;
         mixed += 61803; /* no common divisor: each function once a pass */
