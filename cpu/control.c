@@ -66,7 +66,7 @@ static void set_cr0(struct cpu *c, uint32_t value)
     if (changed & value & CR0_PG)
         load_pdptes(c, value, (uint32_t)c->st.cr3, (uint32_t)c->st.cr4);
     c->st.cr0 = value;
-    if (changed & (CR0_PG | CR0_WP | CR0_PE))
+    if (changed & (CR0_PG | CR0_WP)) /* PE changes alone only while nothing is translated */
         cpu_update_mmu(c, false);
     cpu_update_attn(c);
     if (changed & CR0_NE)
