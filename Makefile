@@ -217,8 +217,9 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIB_OBJ) $(BUILD)/libre
 lint: $(BUILD)/libretrace.a
 	tools/lint.sh $(BUILD)
 
+# Lines that differ from the last commit.
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	git clang-format --extensions c,h
 
 install: all
 	install -D -m 755 $(BUILD)/retrace $(DESTDIR)$(PREFIX)/bin/retrace
