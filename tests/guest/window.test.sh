@@ -3,7 +3,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 image=$CORPUS/images/freedos/freedos12-vxt.img
 need "$image"
-tool Xvfb xdotool import convert mtype cc
+tool Xvfb xdotool import convert mtype socat cc
 cc -o x_close "$here/../ui/x_close.c" -lX11 2>/dev/null || { echo "no libX11 to build with" >&2; exit 77; }
 
 display=$((50 + $$ % 900))
@@ -45,7 +45,8 @@ row() { # row NAME: the picture of the prompt's line has something in it
     import -window "$w" "$1.png" && [ "$(convert "$1.png" -format '%[fx:mean>0.02]' info:)" = 1 ]
 }
 await 60 row boot || die "a black window"
-sleep 8 # to the prompt
+prompt() { echo screentext | socat - unix-connect:mon.sock | tr -d '\r' | grep -v '^ *$' | tail -n 2 | grep -q '^A:.>'; }
+await 60 prompt || die "no prompt: $(echo screentext | socat - unix-connect:mon.sock)"
 xdotool type --delay 60 'echo Mixed-Case_{42}>typed.txt'
 xdotool key Return
 written() { [ "$(mtype -i dos.img ::TYPED.TXT 2>/dev/null | tr -d '\r')" = 'Mixed-Case_{42}' ]; }
@@ -58,13 +59,14 @@ box() { # box: the part of the window with text in it, as WIDTHxHEIGHT+X+Y
     import -window "$w" now.png
     convert now.png -threshold 20% -format '%@' info:
 }
+text_from() { # text_from LEAST MOST: the first column with text in it
+    left=$(box | sed 's/.*+\([0-9]*\)+[0-9]*$/\1/')
+    [ "$left" -ge "$1" ] && [ "$left" -le "$2" ]
+}
 xdotool windowsize --sync "$w" 1000 540
-sleep 1
-left=$(box | sed 's/.*+\([0-9]*\)+[0-9]*$/\1/')
-[ "$left" -ge 140 ] && [ "$left" -le 150 ] || die "a wide window shows text from column $left, not from 140"
+await 20 text_from 140 150 || die "a wide window shows text from column $left, not from 140"
 xdotool windowsize --sync "$w" 720 700
-sleep 1
-[ "$(box | sed 's/.*+\([0-9]*\)+[0-9]*$/\1/')" -le 10 ] || die "a high window does not use its width"
+await 20 text_from 0 10 || die "a high window shows text from column $left"
 [ "$(geometry)" = 720x700 ] || die "the window does not keep the user's size but has $(geometry)"
 
 # Keys that PC keyboards send with a prefix; each goes down and up once (USB HID usages).
