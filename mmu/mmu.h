@@ -111,6 +111,10 @@ unsigned mmu_fetch(struct mmu *m, laddr addr, uint8_t *to, unsigned max, bool us
 /* A page got (or lost) decoded code: take it out of all write maps. */
 void mmu_protect_code(struct mmu *m, struct phys_block *block, uint64_t offset);
 
+/* The linear page by which the current privilege stored to the page with these flags while it held code;
+ * false: not lately. */
+bool mmu_stored_to_code(const struct mmu *m, const uint8_t *flags, laddr *page);
+
 /* "info tlb" and "info mem": the present page tables, one line each. */
 void mmu_print_tlb(struct mmu *m, void (*emit)(void *arg, const char *line), void *arg);
 void mmu_print_mem(struct mmu *m, void (*emit)(void *arg, const char *line), void *arg);

@@ -162,6 +162,18 @@ static const struct mmu_slow_page *find_slow(const struct mmu *m, laddr page, bo
     return !s->flags || (*s->flags & PHYS_CODE) ? s : NULL;
 }
 
+bool mmu_stored_to_code(const struct mmu *m, const uint8_t *flags, laddr *page)
+{
+    for (unsigned k = 0; k < MMU_SLOW_PAGES; k++) {
+        const struct mmu_slow_page *s = &m->slow[true][k];
+        if (s->flags == flags && s->gen == m->gen && s->user == m->user) {
+            *page = s->page;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void fill_read(struct mmu *m, laddr page, bool user, const struct mmu_page *p)
 {
     struct phys_target t = phys_lookup(m->phys, p->addr, false);

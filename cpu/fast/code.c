@@ -24,6 +24,12 @@ static uint32_t hash_of(const struct cpu *c, const struct phys_block *block, uin
     return (uint32_t)((offset >> PHYS_PAGE_SHIFT) + n * 1021) % PAGE_HASH;
 }
 
+static void forget_beside(struct fast *f)
+{
+    for (unsigned k = 0; k < BESIDE; k++)
+        f->beside[k].map = NULL;
+}
+
 /* All numbers given out so far are dead: links, returns and lines with them do not match any more. */
 static void forget_contexts(struct fast *f)
 {
@@ -164,6 +170,7 @@ void fast_translations_dropped(void *cpu, enum mmu_dropped what, laddr page)
 {
     struct cpu *c = cpu;
     struct fast *f = c->fast;
+    forget_beside(f);
     if (what == MMU_DROPPED_LOCAL)
         forget_local_contexts(f);
     else if (what == MMU_DROPPED_ALL || was_seen(f, page))
@@ -178,8 +185,9 @@ static uint64_t cover_bits(uint32_t w, uint32_t from, uint32_t to)
     return upto & ~((1ull << first) - 1);
 }
 
-static void cover(struct code_page *pg, uint32_t from, uint32_t to)
+static void cover(struct fast *f, struct code_page *pg, uint32_t from, uint32_t to)
 {
+    forget_beside(f);
     for (uint32_t w = from / 64; w <= (to - 1) / 64; w++)
         pg->covered[w] |= cover_bits(w, from, to);
 }
@@ -223,13 +231,14 @@ void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uin
     struct fast *f = c->fast;
     uint64_t page = offset & ~(uint64_t)(FAST_PAGE - 1);
     uint32_t from = (uint32_t)(offset - page);
-    bool left = false;
+    bool left = false, killed = false;
     for (struct code_page **at = &f->hash[hash_of(c, block, page)]; *at;) {
         struct code_page *pg = *at;
         bool here = pg->block == block && pg->offset == page;
         if (here && is_covered(pg, from, from + len)) {
             *at = pg->next;
             kill_page(f, pg);
+            killed = true;
             continue;
         }
         left |= here;
@@ -237,6 +246,27 @@ void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uin
     }
     if (!left)
         block->flags[page >> PHYS_PAGE_SHIFT] &= (uint8_t)~PHYS_CODE;
+    else if (!killed)
+        f->stored.block = block, f->stored.page = page;
+}
+
+void fast_keep_beside(struct cpu *c)
+{
+    struct fast *f = c->fast;
+    struct phys_block *block = f->stored.block;
+    uint64_t offset = f->stored.page;
+    laddr page;
+    f->stored.block = NULL;
+    if (!mmu_stored_to_code(&c->mmu, &block->flags[offset >> PHYS_PAGE_SHIFT], &page))
+        return;
+    struct fast_beside *b = &f->beside[page >> PHYS_PAGE_SHIFT & (BESIDE - 1)];
+    if (b->map == c->mmu.current && b->page == page)
+        return;
+    *b = (struct fast_beside){c->mmu.current, block->host + offset, (uint32_t)page, {0}};
+    for (const struct code_page *pg = f->hash[hash_of(c, block, offset)]; pg; pg = pg->next) {
+        for (unsigned w = 0; w < FAST_PAGE / 64 && pg->block == block && pg->offset == offset; w++)
+            b->covered[w] |= pg->covered[w];
+    }
 }
 
 /* --- decoding -------------------------------------------------------------------------------- */
@@ -533,10 +563,10 @@ static bool decode_next(struct run *r)
         pg->slot[r->off] = r->f->pool_used;
     if (!fast_decode_at(r->c, pg, r->off, &o)) {
         emit(r, fast_span, 0, 0);
-        cover(pg, r->off, pg->hi);
+        cover(r->f, pg, r->off, pg->hi);
         return false;
     }
-    cover(pg, r->off, r->off + o.len);
+    cover(r->f, pg, r->off, r->off + o.len);
     struct slot *s = translate(r, &o, r->off + o.len);
     note_step(r, s, &o);
     fuse(r, s, &o);

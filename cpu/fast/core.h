@@ -157,6 +157,7 @@ enum {
     CODE_LINES = 1024,
     CONTEXTS = 64,
     PAGE_HASH = 4096,
+    BESIDE = 4,
 #ifdef STRESS
     POOL_SLOTS = 4096,
     POOL_INSNS = 512,
@@ -187,6 +188,14 @@ struct code_page {
     uint16_t lo, hi;
     uint8_t mode;
     uint32_t slot[FAST_PAGE]; /* pool index of the slot at an offset, 0 = none */
+};
+
+/* A page that holds decoded code, for stores to its other bytes. */
+struct fast_beside {
+    const uint64_t *map; /* of the privilege; NULL: none */
+    uint8_t *host;
+    uint32_t page; /* linear */
+    uint64_t covered[FAST_PAGE / 64]; /* bit per byte: it belongs to a decoded instruction */
 };
 
 /* A running environment of links and look-ups: they hold under the same number only. */
@@ -229,6 +238,11 @@ struct fast {
     struct code_page *hash[PAGE_HASH];
     struct code_page *free_pages;
     uint32_t npages;
+    struct fast_beside beside[BESIDE]; /* by the low bits of the page's number */
+    struct {
+        struct phys_block *block; /* NULL: none */
+        uint64_t page;
+    } stored; /* the page with code that was stored to beside it */
     uint32_t epoch; /* counts whole flushes */
     struct sequence_index *sequences;
     struct fast_stats stats;
@@ -260,6 +274,7 @@ bool fast_ends_run(const struct insn *o); /* nothing is decoded behind it */
 struct code_page *fast_page(struct cpu *c); /* of cur_lin; NULL as above */
 void fast_bind(struct fast *f, struct slot *branch, const struct slot *to); /* branch within a page */
 void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uint32_t len);
+void fast_keep_beside(struct cpu *c); /* the page of `stored`: its next stores are quick */
 
 /* --- select.c, handler tables ---------------------------------------------------------------- */
 /* Fills fn and operands for a non-transfer instruction; false: no handler. */
@@ -373,6 +388,23 @@ INLINE bool fast_host(const uint64_t *map, uint32_t l, unsigned size, uint8_t **
     return true;
 }
 
+/* Stores find no entry for a page with code; those that do not change any need not go slow for it. */
+INLINE bool fast_host_beside(const struct cpu *c, const uint64_t *tl, uint32_t l, unsigned size, uint8_t **p)
+{
+    const struct fast_beside *b = &c->fast->beside[l >> PHYS_PAGE_SHIFT & (BESIDE - 1)];
+    uint32_t off = l & (FAST_PAGE - 1);
+    if (b->map != tl || b->page != l - off || (off & 63) + size > 64 ||
+        (b->covered[off >> 6] >> (off & 63) & ((1ull << size) - 1)))
+        return false;
+    *p = b->host + off;
+    return true;
+}
+
+INLINE bool fast_host_write(const struct cpu *c, const uint64_t *tl, uint32_t l, unsigned size, uint8_t **p)
+{
+    return LIKELY(fast_host(tl + MMU_PAGES, l, size, p)) || fast_host_beside(c, tl, l, size, p);
+}
+
 /* The same for aligned operands (of 8 bytes: within a page) only: most are, and it is the shorter test. */
 INLINE bool fast_host_aligned(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
 {
@@ -397,7 +429,8 @@ INLINE bool fast_segment(struct cpu *c, const uint64_t *tl, unsigned seg, uint32
     const struct fast_seg *g = &f->seg[seg];
     if (UNLIKELY((int64_t)ea + (size - 1) > (write ? g->write_limit : g->read_limit)))
         return false;
-    return fast_host(tl + (write ? MMU_PAGES : 0), (ea + g->base) & f->lin_mask, size, p);
+    uint32_t l = (ea + g->base) & f->lin_mask;
+    return write ? fast_host_write(c, tl, l, size, p) : fast_host(tl, l, size, p);
 }
 
 INLINE bool fast_read_0(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
@@ -414,11 +447,11 @@ INLINE bool fast_read_2(struct cpu *c, const struct slot *i, const uint64_t *tl,
 }
 INLINE bool fast_write_0(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
 {
-    return fast_host(tl + MMU_PAGES, fast_ea0(c, i), size, p);
+    return fast_host_write(c, tl, fast_ea0(c, i), size, p);
 }
 INLINE bool fast_write_1(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
 {
-    return fast_host(tl + MMU_PAGES, fast_ea1(c, i), size, p);
+    return fast_host_write(c, tl, fast_ea1(c, i), size, p);
 }
 INLINE bool fast_write_2(struct cpu *c, const struct slot *i, const uint64_t *tl, unsigned size, uint8_t **p)
 {

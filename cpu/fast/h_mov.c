@@ -210,7 +210,7 @@ fast_handler *const fast_cmpxchg8b_table[3] = {cmpxchg8b_m0, cmpxchg8b_m1, cmpxc
     do { \
         uint32_t v_ = (value), esp_ = REG32(REG_ESP) - 4; \
         uint8_t *top_; \
-        if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
+        if (UNLIKELY(!fast_host_write(c, TL, esp_, 4, &top_))) \
             SLOW; \
         store32(top_, v_); \
         GPR(REG_ESP) = esp_; \

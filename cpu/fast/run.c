@@ -310,6 +310,8 @@ static struct slot *do_slow(struct cpu *c, struct slot *i, bool span)
     }
     if (!m->insn && !span && fills == tlb_fills(c) && !f->stale && ++m->slow >= SLOW_LIMIT)
         remember(c, i);
+    if (f->stored.block && !f->stale)
+        fast_keep_beside(c);
     return after(c, i, span && changes_context(c, c->last_op));
 }
 
