@@ -18,7 +18,7 @@ info hash"
     [ "$(grep -c icount out.txt)" = "$count" ] || die "$name: not all points were reached"
     diff fast.txt out.txt >diff.txt || { head -n 4 diff.txt; die "$name: the tiers differ"; }
 }
-compare tour 250000 40 -fda "$BUILD/roms/tour.img"
+compare tour 250000 40 -fda "$BUILD/roms/tour.img" -snapshot
 compare freedos 333333 60 -snapshot -fda "$CORPUS/images/freedos/fd144.img"
 compare elks 500000 30 -m 1 -snapshot -fda "$CORPUS/images/elks/elks-0.7.img"
 compare linux 7000001 40 -m 64 -kernel "$GUESTS/vmlinuz" -initrd "$GUESTS/initrd.gz" -append console=ttyS0

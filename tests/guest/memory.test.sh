@@ -10,7 +10,7 @@ subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 PY
 }
-small=$(peak 16 "$retrace" -m 16 -display none -fda "$BUILD/roms/tour.img" -icount shift=2 -script words.rts)
-big=$(peak 2048 "$retrace" -m 2G -display none -fda "$BUILD/roms/tour.img" -icount shift=2 -script words.rts)
+small=$(peak 16 "$retrace" -m 16 -display none -fda "$BUILD/roms/tour.img" -snapshot -icount shift=2 -script words.rts)
+big=$(peak 2048 "$retrace" -m 2G -display none -fda "$BUILD/roms/tour.img" -snapshot -icount shift=2 -script words.rts)
 echo "16 MiB guest: $small KiB, 2 GiB guest: $big KiB"
 [ "$big" -lt $((small + 20000)) ] || die "untouched memory is not free"

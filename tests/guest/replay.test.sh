@@ -50,9 +50,9 @@ session pcnet 'insmod mii.ko; insmod pcnet32.ko' -device pcnet,netdev=n0
     printf 'sendkey 3\nsendkey x\n'
     sleep 1
     printf 'quit\n'
-} | timeout $((60 * SLOW)) "$retrace" -display none -fda "$BUILD/roms/tour.img" -record wall.log -monitor stdio >out.txt 2>&1 ||
+} | timeout $((60 * SLOW)) "$retrace" -display none -fda "$BUILD/roms/tour.img" -snapshot -record wall.log -monitor stdio >out.txt 2>&1 ||
     { cat out.txt; die "failed: a session in real time"; }
-timeout $((60 * SLOW)) "$retrace" -display none -fda "$BUILD/roms/tour.img" -replay wall.log >out.txt 2>&1 || { cat out.txt; die "replay: wall"; }
+timeout $((60 * SLOW)) "$retrace" -display none -fda "$BUILD/roms/tour.img" -snapshot -replay wall.log >out.txt 2>&1 || { cat out.txt; die "replay: wall"; }
 grep -q 'replay: the same machine' out.txt || { cat out.txt; die "replay: wall"; }
 # Another floppy is another machine, sooner or later.
 head -c 1474560 /dev/zero >empty.img

@@ -31,7 +31,7 @@ ended() { # ended STATUS: the command ends, with this exit status
 }
 
 # The tour in a terminal with room: the menu, its highlight moved by a cursor key, a lesson, and back.
-open_terminal 100 40 "'$retrace' -fda '$BUILD/roms/tour.img' 2>err.txt"
+open_terminal 100 40 "'$retrace' -fda '$BUILD/roms/tour.img' -snapshot 2>err.txt"
 await_text 'Choose a lesson'
 await_text 'Ctrl-A x leaves'
 [ "$(grep -c . err.txt)" = 1 ] || { cat err.txt; die "not one sentence"; }
@@ -71,7 +71,7 @@ if [ -e "$image" ] && command -v mtype >/dev/null 2>&1; then
 fi
 
 # -nographic: serial port and monitor share the terminal.
-open_terminal 80 24 "'$retrace' -nographic -fda '$BUILD/roms/tour.img'"
+open_terminal 80 24 "'$retrace' -nographic -fda '$BUILD/roms/tour.img' -snapshot"
 sleep 1
 t send-keys C-a c
 await_text 'for more information'
@@ -89,7 +89,7 @@ t send-keys C-a x
 ended 0
 
 # In a pipe: plain text, once it is still; ended by a signal.
-"$retrace" -fda "$BUILD/roms/tour.img" </dev/null >pipe.txt 2>err.txt &
+"$retrace" -fda "$BUILD/roms/tour.img" -snapshot </dev/null >pipe.txt 2>err.txt &
 pid=$!
 tries=0
 until grep -q 'Choose a lesson' pipe.txt; do tries=$((tries + 1)); [ $tries -lt $((300 * SLOW)) ] || die "nothing in the pipe"; sleep 0.1; done
@@ -99,7 +99,7 @@ grep -q "$(printf '\033')" pipe.txt && die "control sequences in a pipe"
 
 # A script that a signal ends says so.
 printf 'wait 100000\n' >wait.rts
-"$retrace" -display none -fda "$BUILD/roms/tour.img" -icount shift=0 -script wait.rts </dev/null >out.txt 2>err.txt &
+"$retrace" -display none -fda "$BUILD/roms/tour.img" -snapshot -icount shift=0 -script wait.rts </dev/null >out.txt 2>err.txt &
 pid=$!
 sleep 1
 kill -TERM $pid
