@@ -131,8 +131,6 @@ static struct code_page *walk_to_page(struct cpu *c)
         return NULL;
     if (f->stale) /* an accessed bit was written into a page with code */
         fast_update_context(c);
-    f->current->local |= !global;
-    f->seen[lin >> PHYS_PAGE_SHIFT >> 6] |= 1ull << (lin >> PHYS_PAGE_SHIFT & 63);
     struct phys_target t = phys_lookup(c->w.phys, pa, false);
     if (!t.host)
         return NULL;
@@ -142,6 +140,9 @@ static struct code_page *walk_to_page(struct cpu *c)
         fast_update_context(c);
         pg = find_or_make(c, t.block, t.offset);
     }
+    /* Of the context that it is found in: dropping all forgets the others. */
+    f->current->local |= !global;
+    f->seen[lin >> PHYS_PAGE_SHIFT >> 6] |= 1ull << (lin >> PHYS_PAGE_SHIFT & 63);
     return pg;
 }
 
