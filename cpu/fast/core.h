@@ -377,7 +377,12 @@ INLINE void store16(uint8_t *p, uint32_t v) { store_le16(p, (uint16_t)v); }
 INLINE void store32(uint8_t *p, uint32_t v) { store_le32(p, v); }
 
 /* --- memory operands ------------------------------------------------------------------------- */
-INLINE bool crosses_page(uint32_t l, unsigned size) { return (l & (FAST_PAGE - 1)) > FAST_PAGE - size; }
+INLINE bool crosses_page(uint32_t l, unsigned size)
+{
+    if (size <= 4 && LIKELY(!(l & (size - 1)))) /* most are aligned, which is the shorter test */
+        return false;
+    return (l & (FAST_PAGE - 1)) > FAST_PAGE - size;
+}
 
 INLINE bool fast_host(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
 {
@@ -403,16 +408,6 @@ INLINE bool fast_host_beside(const struct cpu *c, const uint64_t *tl, uint32_t l
 INLINE bool fast_host_write(const struct cpu *c, const uint64_t *tl, uint32_t l, unsigned size, uint8_t **p)
 {
     return LIKELY(fast_host(tl + MMU_PAGES, l, size, p)) || fast_host_beside(c, tl, l, size, p);
-}
-
-/* The same for aligned operands (of 8 bytes: within a page) only: most are, and it is the shorter test. */
-INLINE bool fast_host_aligned(const uint64_t *map, uint32_t l, unsigned size, uint8_t **p)
-{
-    uint64_t entry = map[l >> PHYS_PAGE_SHIFT];
-    if (UNLIKELY(!(entry & MMU_VALID)) || UNLIKELY(size > 4 ? crosses_page(l, size) : l & (size - 1)))
-        return false;
-    *p = mmu_entry_host(entry, l);
-    return true;
 }
 
 INLINE uint32_t fast_ea0(struct cpu *c, const struct slot *i) { return reg32(c, i->s) + i->a; }
@@ -548,10 +543,10 @@ INLINE void return_push(struct fast *f, uint32_t lin, struct slot *to)
 
 /* CALL pushes; `next` is the slot behind it. Near the charge is signed: the target may lie within a run. */
 #define CALL_CHARGE (int16_t)i->b
-#define PUSH_RETURN_FLAT(next, host, OTHERWISE) \
+#define PUSH_RETURN_FLAT(next, OTHERWISE) \
     uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = REG32(REG_ESP) - 4; \
     uint8_t *top_; \
-    if (UNLIKELY(!host(TL + MMU_PAGES, esp_, 4, &top_))) \
+    if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
         OTHERWISE; \
     store32(top_, return_); \
     GPR(REG_ESP) = esp_; \

@@ -112,12 +112,12 @@ INLINE uint64_t load_whole(const uint8_t *p)
 #define READ_AT(ea, size) \
     uint8_t *p; \
     STAY; \
-    if (UNLIKELY(!fast_host_aligned(TL, (ea), (size), &p))) GENERAL; \
+    if (UNLIKELY(!fast_host(TL, (ea), (size), &p))) GENERAL; \
     STAY
 #define WRITE_AT(ea, size) \
     uint8_t *p; \
     STAY; \
-    if (UNLIKELY(!fast_host_aligned(TL + MMU_PAGES, (ea), (size), &p))) GENERAL; \
+    if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) GENERAL; \
     STAY
 #define EA(B) (V_##B + i->a)
 #define EAX(B, X) (V_##B + (V_##X << (i->sc & 31)) + i->a)

@@ -81,10 +81,10 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 
 #define FOR_READ(ea, size) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_host_aligned(TL, (ea), (size), &p))) GENERAL
+    if (UNLIKELY(!fast_host(TL, (ea), (size), &p))) GENERAL
 #define FOR_WRITE(ea, size) \
     uint8_t *p; \
-    if (UNLIKELY(!fast_host_aligned(TL + MMU_PAGES, (ea), (size), &p))) GENERAL
+    if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) GENERAL
 
 /* --- operations ------------------------------------------------------------------------------ */
 /* COMPUTE(op, size, a, b): the result, with flags and `known`. */
@@ -288,13 +288,13 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_JMP_FAR JUMP_LINKED(PAGE_BASE + i->a, (int32_t)i->b);
 #define STEP_CALL \
     { \
-        PUSH_RETURN_FLAT(i + 1, fast_host_aligned, GENERAL); \
+        PUSH_RETURN_FLAT(i + 1, GENERAL); \
         JUMP_NEAR(CALL_CHARGE); \
     }
 #define STEP_CALL_FAR \
     { \
         uint32_t target = PAGE_BASE + i->a; \
-        PUSH_RETURN_FLAT(i + 2, fast_host_aligned, GENERAL); \
+        PUSH_RETURN_FLAT(i + 2, GENERAL); \
         JUMP_LINKED(target, CALL_CHARGE); \
     }
 #define STEP_RET \
