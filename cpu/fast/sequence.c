@@ -93,13 +93,26 @@ static uint32_t registers(const struct insn *o)
     return STEP_KEY(o->op, o->form, o->op == OP_SETCC ? 1 : o->size, o->dst, pair ? o->src : 0, 0, conditional ? o->cc : 0, cl);
 }
 
+/* Of a register by an immediate; by none is not a step. */
+static uint32_t shift(const struct insn *o)
+{
+    uint32_t n = o->imm & 31;
+    if (o->flags & INSN_CL)
+        return registers(o);
+    if (n == 0)
+        return 0;
+    return o->form == FORM_RRI ? STEP_KEY(o->op, o->form, o->size, o->dst, o->src, n & 15, n >> 4, 0)
+                               : STEP_KEY(o->op, o->form, o->size, o->dst, n & 15, n >> 4, 0, 0);
+}
+
 static uint32_t with_memory(const struct insn *o)
 {
     unsigned reg = o->form == FORM_MR ? o->src : o->form == FORM_RM ? o->dst : 0;
-    bool cl = (o->flags & INSN_CL) != 0;
+    bool cl = (o->flags & INSN_CL) != 0, conditional = o->op == OP_CMOV || o->op == OP_SETCC;
+    unsigned scale = o->index != REG_NONE ? 1u << o->scale : 0;
     if (!fast_flat_operand(o, MODE_FLAT) && !(o->op == OP_LEA && o->asize == 4))
         return 0;
-    return STEP_KEY(o->op, o->form, o->size, reg, o->base, o->index, o->op == OP_CMOV || o->op == OP_SETCC ? o->cc : 0, cl);
+    return STEP_KEY(o->op, o->form, o->size, reg, o->base, o->index, conditional ? o->cc : scale, cl);
 }
 
 uint32_t fast_step(const struct insn *o, bool near)
@@ -115,6 +128,13 @@ uint32_t fast_step(const struct insn *o, bool near)
     }
     switch (o->form) {
     case FORM_RM: case FORM_MR: case FORM_MI: case FORM_M: return with_memory(o);
+    default: break;
+    }
+    switch (o->op) {
+    case OP_ROL: case OP_ROR: case OP_SHL: case OP_SHR: case OP_SAR: case OP_SHLD: case OP_SHRD: return shift(o);
+    default: break;
+    }
+    switch (o->form) {
     case FORM_RR: case FORM_RI: case FORM_R: case FORM_I: case FORM_RRI: return registers(o);
     default: return 0;
     }

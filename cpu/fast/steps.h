@@ -3,7 +3,7 @@
  * Private to cpu/fast/.
  *
  * A step is written FORM(op, size, registers): RM(ADD, 4, EAX, EBP) is ADD EAX, [EBP + disp]. Forms: R register, M flat
- * memory [base + disp], X the same with an index, I immediate; the first is the destination. STEP_* does it and moves
+ * memory [base + disp], X the same with an index and its scale, I immediate, N a constant count; the first is the destination. STEP_* does it and moves
  * on to the next slot, where displacements and immediates are; KEY_* is its number, by which decoded
  * instructions are compared (fast_step()). A step that goes slow leaves the rest to the single slots.
  *
@@ -86,6 +86,8 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
     uint8_t *p; \
     if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) GENERAL
 
+#define EA_SCALED(B, X, scale) (V_##B + V_##X * (scale) + i->a)
+
 /* --- operations ------------------------------------------------------------------------------ */
 /* COMPUTE(op, size, a, b): the result, with flags and `known`. */
 #define ALU_1(f, a, b) alu_##f(1, a, b, &FR, &FX)
@@ -156,10 +158,8 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 /* LEA */
 #define ADDRESS_RM(op, z, D, ea) { uint32_t l = (ea); SET(D, l); } i++;
 
-/* Shifts by an immediate of 1 to 31, or by CL */
-#define SHIFTED(op, z, D, n_) \
-    uint32_t n = (n_); \
-    ASSUME(n >= 1 && n <= 31); \
+/* Shifts by a constant of 1 to 31, or by CL */
+#define SHIFTED(op, z, D, n) \
     uint32_t r = SHIFT_##z(op, V_##D, n); \
     PUT_##z(D, r)
 #define SHIFT_1(op, v, n) PASTE(alu_, NAME_##op)(1, v, n, &FR, &FX)
@@ -170,8 +170,8 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define NAME_SHL shl
 #define NAME_SHR shr
 #define NAME_SAR sar
-#define SHIFT_RI(op, z, D) { SHIFTED(op, z, D, i->b); KNOW(KNOWN_RESULT, alu_sext(z, r), 0); } i++;
-#define ROTATE_RI(op, z, D) { SHIFTED(op, z, D, i->b); KNOW(KNOWN_WORDS, 0, 0); } i++;
+#define SHIFT_RN(op, z, D, n) { SHIFTED(op, z, D, n); KNOW(KNOWN_RESULT, alu_sext(z, r), 0); } i++;
+#define ROTATE_RN(op, z, D, n) { SHIFTED(op, z, D, n); KNOW(KNOWN_WORDS, 0, 0); } i++;
 #define STEP_CL(op, z, D) \
     { \
         uint32_t by = V_ECX & 31; \
@@ -211,11 +211,12 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_RR(op, z, D, S) PASTE(KIND_##op, _RR)(op, z, D, S)
 #define STEP_RI(op, z, D) PASTE(KIND_##op, _RI)(op, z, D)
 #define STEP_RM(op, z, D, B) PASTE(KIND_##op, _RM)(op, z, D, EA(B))
-#define STEP_RX(op, z, D, B, X) PASTE(KIND_##op, _RM)(op, z, D, EAX(B, X))
+#define STEP_RX(op, z, D, B, X, scale) PASTE(KIND_##op, _RM)(op, z, D, EA_SCALED(B, X, scale))
 #define STEP_MR(op, z, B, S) PASTE(KIND_##op, _MR)(op, z, EA(B), S)
-#define STEP_XR(op, z, B, X, S) PASTE(KIND_##op, _MR)(op, z, EAX(B, X), S)
+#define STEP_XR(op, z, B, X, scale, S) PASTE(KIND_##op, _MR)(op, z, EA_SCALED(B, X, scale), S)
 #define STEP_MI(op, z, B) PASTE(KIND_##op, _MI)(op, z, EA(B))
-#define STEP_XI(op, z, B, X) PASTE(KIND_##op, _MI)(op, z, EAX(B, X))
+#define STEP_XI(op, z, B, X, scale) PASTE(KIND_##op, _MI)(op, z, EA_SCALED(B, X, scale))
+#define STEP_RN(op, z, D, n) PASTE(KIND_##op, _RN)(op, z, D, n)
 #define STEP_R(op, z, D) STEP_R_##op(D)
 #define STEP_M(op, z, B) { FOR_WRITE(EA(B), 4); uint32_t r = STEPPED_##op(load_whole(p)); store32(p, r); KNOW(KNOWN_RESULT, r, 0); } i++;
 #define STEPPED_INC(v) q_inc(v, &FR, &FX)
@@ -226,17 +227,10 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_R_NOT(D) { SET(D, ~V_##D); } i++;
 #define STEP_R_BSWAP(D) { SET(D, __builtin_bswap32(V_##D)); } i++;
 #define STEP_RRI(op, z, D, S) STEP_RRI_##op(D, S)
+#define STEP_RRN(op, z, D, S, n) STEP_RRN_##op(D, S, n)
 #define STEP_RRI_IMUL3(D, S) { SET(D, q_imul(W_##S, i->b, &FR, &FX)); KNOW(KNOWN_WORDS, 0, 0); } i++;
-#define DOUBLE_SHIFTED(f, D, S) \
-    { \
-        uint32_t n = i->b; \
-        ASSUME(n >= 1 && n <= 31); \
-        SET(D, f(4, V_##D, V_##S, n, &FR, &FX)); \
-        KNOW(KNOWN_WORDS, 0, 0); \
-    } \
-    i++;
-#define STEP_RRI_SHLD(D, S) DOUBLE_SHIFTED(alu_shld, D, S)
-#define STEP_RRI_SHRD(D, S) DOUBLE_SHIFTED(alu_shrd, D, S)
+#define STEP_RRN_SHLD(D, S, n) { SET(D, alu_shld(4, V_##D, V_##S, n, &FR, &FX)); KNOW(KNOWN_WORDS, 0, 0); } i++;
+#define STEP_RRN_SHRD(D, S, n) { SET(D, alu_shrd(4, V_##D, V_##S, n, &FR, &FX)); KNOW(KNOWN_WORDS, 0, 0); } i++;
 #define STEP_SETCC(cc, D) { SET_##D(HOLDS(cc)); } i++;
 #define STEP_CMOV_RR(cc, D, S) { uint32_t v = V_##S, old = V_##D; SET(D, HOLDS(cc) ? v : old); } i++;
 #define STEP_CMOV_RM(cc, D, B) { FOR_READ(EA(B), 4); uint32_t v = load32(p), old = V_##D; SET(D, HOLDS(cc) ? v : old); } i++;
@@ -307,22 +301,25 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
     }
 
 /* --- keys ------------------------------------------------------------------------------------ */
-/* op | form | size | register | base or source | index | condition | CL or another page */
+/* op | form | size | register | base or source | index | condition or scale | CL or another page; a count has the next two
+ * places that its form leaves free */
 #define STEP_KEY(op, form, size, reg, base, index, cc, flag) \
     ((uint32_t)(op) | (uint32_t)(form) << 8 | (uint32_t)(size) / 2 << 12 | (uint32_t)(reg) << 14 | (uint32_t)(base) << 18 | \
      (uint32_t)(index) << 22 | (uint32_t)(cc) << 26 | (uint32_t)(flag) << 30)
 #define KEY_RR(op, z, D, S) STEP_KEY(OP_##op, FORM_RR, z, NUM_##D, NUM_##S, 0, 0, 0)
 #define KEY_RI(op, z, D) STEP_KEY(OP_##op, FORM_RI, z, NUM_##D, 0, 0, 0, 0)
 #define KEY_RM(op, z, D, B) STEP_KEY(OP_##op, FORM_RM, z, NUM_##D, NUM_##B, REG_NONE, 0, 0)
-#define KEY_RX(op, z, D, B, X) STEP_KEY(OP_##op, FORM_RM, z, NUM_##D, NUM_##B, NUM_##X, 0, 0)
+#define KEY_RX(op, z, D, B, X, scale) STEP_KEY(OP_##op, FORM_RM, z, NUM_##D, NUM_##B, NUM_##X, scale, 0)
 #define KEY_MR(op, z, B, S) STEP_KEY(OP_##op, FORM_MR, z, NUM_##S, NUM_##B, REG_NONE, 0, 0)
-#define KEY_XR(op, z, B, X, S) STEP_KEY(OP_##op, FORM_MR, z, NUM_##S, NUM_##B, NUM_##X, 0, 0)
+#define KEY_XR(op, z, B, X, scale, S) STEP_KEY(OP_##op, FORM_MR, z, NUM_##S, NUM_##B, NUM_##X, scale, 0)
 #define KEY_MI(op, z, B) STEP_KEY(OP_##op, FORM_MI, z, 0, NUM_##B, REG_NONE, 0, 0)
-#define KEY_XI(op, z, B, X) STEP_KEY(OP_##op, FORM_MI, z, 0, NUM_##B, NUM_##X, 0, 0)
+#define KEY_XI(op, z, B, X, scale) STEP_KEY(OP_##op, FORM_MI, z, 0, NUM_##B, NUM_##X, scale, 0)
+#define KEY_RN(op, z, D, n) STEP_KEY(OP_##op, FORM_RI, z, NUM_##D, (n) & 15, (n) >> 4, 0, 0)
 #define KEY_R(op, z, D) STEP_KEY(OP_##op, FORM_R, z, NUM_##D, 0, 0, 0, 0)
 #define KEY_M(op, z, B) STEP_KEY(OP_##op, FORM_M, z, 0, NUM_##B, REG_NONE, 0, 0)
 #define KEY_CL(op, z, D) STEP_KEY(OP_##op, FORM_RI, z, NUM_##D, 0, 0, 0, 1)
 #define KEY_RRI(op, z, D, S) STEP_KEY(OP_##op, FORM_RRI, z, NUM_##D, NUM_##S, 0, 0, 0)
+#define KEY_RRN(op, z, D, S, n) STEP_KEY(OP_##op, FORM_RRI, z, NUM_##D, NUM_##S, (n) & 15, (n) >> 4, 0)
 #define KEY_SETCC(cc, D) STEP_KEY(OP_SETCC, FORM_R, 1, NUM_##D, 0, 0, cc, 0)
 #define KEY_CMOV_RR(cc, D, S) STEP_KEY(OP_CMOV, FORM_RR, 4, NUM_##D, NUM_##S, 0, cc, 0)
 #define KEY_CMOV_RM(cc, D, B) STEP_KEY(OP_CMOV, FORM_RM, 4, NUM_##D, NUM_##B, REG_NONE, cc, 0)

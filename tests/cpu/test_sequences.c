@@ -65,6 +65,7 @@ static unsigned key_reg(uint32_t key) { return key >> 14 & 15; }
 static unsigned key_base(uint32_t key) { return key >> 18 & 15; }
 static unsigned key_index(uint32_t key) { return key >> 22 & 15; }
 static unsigned key_cc(uint32_t key) { return key >> 26 & 15; }
+static unsigned key_count(uint32_t key) { return key_form(key) == FORM_RRI ? key_index(key) | key_cc(key) << 4 : key_base(key) | key_index(key) << 4; }
 static bool key_flag(uint32_t key) { return key >> 30 & 1; }
 
 static void byte(struct text *t, uint32_t v)
@@ -117,10 +118,10 @@ static uint32_t immediate(struct text *t)
 
 static void rm_register(struct text *t, unsigned reg, unsigned rm) { byte(t, 0xc0 | reg << 3 | rm); }
 
-/* [base + index * scale + disp], where base and index may be REG_NONE. */
-static void rm_memory(struct text *t, unsigned reg, unsigned base, unsigned index)
+/* [base + (index << scale) + disp], where base and index may be REG_NONE. */
+static void rm_memory(struct text *t, unsigned reg, unsigned base, unsigned index, unsigned scale)
 {
-    unsigned k = t->steps, scale = index == REG_NONE ? 0 : below(t->r, 4), mod = 2;
+    unsigned k = t->steps, mod = 2;
     uint32_t disp = displacement(t);
     t->memory[k].base = (uint8_t)base;
     t->memory[k].index = (uint8_t)index;
@@ -143,7 +144,11 @@ static void rm_memory(struct text *t, unsigned reg, unsigned base, unsigned inde
         byte(t, disp);
 }
 
-static void rm_of(struct text *t, unsigned reg, uint32_t key) { rm_memory(t, reg, key_base(key), key_index(key)); }
+static void rm_of(struct text *t, unsigned reg, uint32_t key)
+{
+    unsigned factor = key_index(key) == REG_NONE ? 1 : key_cc(key);
+    rm_memory(t, reg, key_base(key), key_index(key), factor == 8 ? 3 : factor / 2);
+}
 
 static unsigned wide(uint32_t key) { return key_size(key) > 1; }
 
@@ -247,13 +252,13 @@ static void encode_shift(struct text *t, uint32_t key)
     if (key_flag(key)) {
         byte(t, 0xd2 + wide(key));
         rm_register(t, n, key_reg(key));
-    } else if (chance(t, 4)) {
+    } else if (key_count(key) == 1 && chance(t, 2)) {
         byte(t, 0xd0 + wide(key));
         rm_register(t, n, key_reg(key));
     } else {
         byte(t, 0xc0 + wide(key));
         rm_register(t, n, key_reg(key));
-        byte(t, (1 + below(t->r, 31)) | below(t->r, 8) << 5);
+        byte(t, key_count(key) | below(t->r, 8) << 5);
     }
 }
 
@@ -289,7 +294,7 @@ static void encode_double_shift(struct text *t, uint32_t key, unsigned opcode)
     byte(t, 0x0f);
     byte(t, opcode);
     rm_register(t, key_base(key), key_reg(key));
-    byte(t, 1 + below(t->r, 31));
+    byte(t, key_count(key));
 }
 
 /* Steps that use the stack count as memory operands when states are made. */

@@ -87,13 +87,14 @@ static bool name_two(const struct parts *p, unsigned source, char *to, size_t le
     case FORM_RR: return NAMED("RR(%s, %u, %s, %s)", op, p->size, reg, REG(source, p->base));
     case FORM_RI: return NAMED("RI(%s, %u, %s)", op, p->size, reg);
     case FORM_RM:
-        return indexed ? NAMED("RX(%s, %u, %s, %s, %s)", op, p->size, reg, base, index)
+        return indexed ? NAMED("RX(%s, %u, %s, %s, %s, %u)", op, p->size, reg, base, index, p->cc)
                        : NAMED("RM(%s, %u, %s, %s)", op, p->size, reg, base);
     case FORM_MR:
-        return indexed ? NAMED("XR(%s, %u, %s, %s, %s)", op, p->size, base, index, reg)
+        return indexed ? NAMED("XR(%s, %u, %s, %s, %u, %s)", op, p->size, base, index, p->cc, reg)
                        : NAMED("MR(%s, %u, %s, %s)", op, p->size, base, reg);
     case FORM_MI:
-        return indexed ? NAMED("XI(%s, %u, %s, %s)", op, p->size, base, index) : NAMED("MI(%s, %u, %s)", op, p->size, base);
+        return indexed ? NAMED("XI(%s, %u, %s, %s, %u)", op, p->size, base, index, p->cc)
+                       : NAMED("MI(%s, %u, %s)", op, p->size, base);
     default: return false;
     }
 }
@@ -103,7 +104,9 @@ static bool name_shift(const struct parts *p, char *to, size_t len)
     bool rotation = p->op == OP_ROL || p->op == OP_ROR;
     if (p->form != FORM_RI || (rotation && (p->size < 4 || p->flag)) || (p->flag && p->size < 4))
         return false;
-    return NAMED("%s(%s, %u, %s)", p->flag ? "CL" : "RI", op_name[p->op], p->size, REG(p->size, p->reg));
+    const char *op = op_name[p->op], *reg = REG(p->size, p->reg);
+    return p->flag ? NAMED("CL(%s, %u, %s)", op, p->size, reg)
+                   : NAMED("RN(%s, %u, %s, %u)", op, p->size, reg, p->base | p->index << 4);
 }
 
 static bool name_one(const struct parts *p, char *to, size_t len)
@@ -118,8 +121,11 @@ static bool name_one(const struct parts *p, char *to, size_t len)
 
 static bool name_three(const struct parts *p, char *to, size_t len)
 {
-    return p->form == FORM_RRI && p->size == 4 && !p->flag &&
-           NAMED("RRI(%s, 4, %s, %s)", op_name[p->op], REG(4, p->reg), REG(4, p->base));
+    const char *op = op_name[p->op], *reg = REG(4, p->reg), *source = REG(4, p->base);
+    if (p->form != FORM_RRI || p->size != 4 || p->flag)
+        return false;
+    return p->op == OP_IMUL3 ? NAMED("RRI(%s, 4, %s, %s)", op, reg, source)
+                             : NAMED("RRN(%s, 4, %s, %s, %u)", op, reg, source, p->index | p->cc << 4);
 }
 
 bool step_name(uint32_t step, char *to, size_t len)
