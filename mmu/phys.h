@@ -31,7 +31,8 @@ struct phys_block {
 };
 
 enum { PHYS_DIRTY = 1, /* written since phys_dirty_clear */
-       PHYS_CODE = 2 /* the CPU holds decoded instructions of this page */ };
+       PHYS_CODE = 2, /* the CPU holds decoded instructions of this page */
+       PHYS_STORED = 4 /* the TLB may have an entry for stores to it */ };
 
 /* What a range of addresses leads to. */
 struct phys_region {

@@ -196,7 +196,7 @@ static void fill_write(struct mmu *m, laddr page, bool user, const struct mmu_pa
         set_slow(m, page, true, user, p->addr, flags);
         return;
     }
-    *flags |= PHYS_DIRTY;
+    *flags |= PHYS_DIRTY | PHYS_STORED;
     set_entry(m, entry_index(page, true, user), t.host, page, p);
 }
 
@@ -398,6 +398,10 @@ unsigned mmu_fetch(struct mmu *m, laddr addr, uint8_t *to, unsigned max, bool us
 void mmu_protect_code(struct mmu *m, struct phys_block *block, uint64_t offset)
 {
     const uint8_t *host = block->host + (offset & ~(uint64_t)PAGE_MASK);
+    uint8_t *flags = &block->flags[offset >> PHYS_PAGE_SHIFT];
+    if (!(*flags & PHYS_STORED))
+        return; /* as a rule where code is patched again and again; the log may be long */
+    *flags &= (uint8_t)~PHYS_STORED;
     for (unsigned which = 0; which < 2; which++) {
         for (uint32_t i = 0; i < m->nlog[which]; i++) {
             uint32_t index = m->log[which][i];

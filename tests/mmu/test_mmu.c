@@ -364,6 +364,11 @@ static void pages_with_code_report_every_store(void **state)
     f->ram->flags[0x100] &= (uint8_t)~PHYS_CODE;
     assert_true(wr(f, 0x400000, false) && wr(f, 0x400004, false));
     assert_int_equal(f->code_written, 2);
+    f->ram->flags[0x100] |= PHYS_CODE; /* and again, after stores that were not seen */
+    mmu_protect_code(&f->mmu, f->ram, 0x100000);
+    mmu_protect_code(&f->mmu, f->ram, 0x100000);
+    assert_true(wr(f, 0x400000, false));
+    assert_int_equal(f->code_written, 3);
 }
 
 /* SDM 3A 4.10.4.1: INVLPG, and 4.6.1: rights are those of each access, also where the page is never cached
