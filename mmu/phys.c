@@ -140,19 +140,21 @@ struct phys_target phys_lookup(struct phys *p, paddr addr, bool write)
     return t;
 }
 
+/* `offset` to offset + len lie in one page. */
+static void touch_in_page(struct phys *p, struct phys_block *b, uint64_t offset, uint32_t len)
+{
+    uint8_t *flags = &b->flags[offset >> PHYS_PAGE_SHIFT];
+    *flags |= PHYS_DIRTY;
+    if ((*flags & PHYS_CODE) && p->code_written)
+        p->code_written(p->code_written_arg, b, offset, len);
+}
+
 void phys_touch(struct phys *p, struct phys_block *b, uint64_t offset, uint32_t len)
 {
-    if (!len)
-        return;
-    uint64_t last = (offset + len - 1) >> PHYS_PAGE_SHIFT;
-    for (uint64_t page = offset >> PHYS_PAGE_SHIFT; page <= last; page++) {
-        b->flags[page] |= PHYS_DIRTY;
-        if (!(b->flags[page] & PHYS_CODE) || !p->code_written)
-            continue;
-        uint64_t start = page << PHYS_PAGE_SHIFT, end = start + PHYS_PAGE_SIZE;
-        uint64_t from = offset > start ? offset : start;
-        uint64_t to = offset + len < end ? offset + len : end;
-        p->code_written(p->code_written_arg, b, from, (uint32_t)(to - from));
+    for (uint64_t end = offset + len; offset < end;) {
+        uint64_t next = (offset | (PHYS_PAGE_SIZE - 1)) + 1, to = next < end ? next : end;
+        touch_in_page(p, b, offset, (uint32_t)(to - offset));
+        offset = to;
     }
 }
 
@@ -172,8 +174,10 @@ static void write_in_page(struct phys *p, paddr addr, uint32_t value, unsigned s
 {
     struct phys_target t = phys_lookup(p, addr, true);
     if (t.host) {
+        uint32_t mask = size == 4 ? 0xffffffffu : (1u << (8 * size)) - 1;
+        bool changed = load_le(t.host, size) != (value & mask);
         store_le(t.host, size, value);
-        phys_touch(p, t.block, t.offset, size);
+        touch_in_page(p, t.block, t.offset, changed ? size : 0);
     } else if (t.region && t.region->ops) {
         io_ops_write(t.region->ops, t.region->dev,
                      (uint32_t)((addr & p->a20_mask) - t.region->base), value, size);

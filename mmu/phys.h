@@ -55,7 +55,7 @@ struct phys {
     /* The map or A20 changed, or dirty marks were cleared: drop every cached translation. */
     void (*changed)(void *arg);
     void *changed_arg;
-    /* Bytes of a page with PHYS_CODE are about to change or changed (CPU store, DMA, debugger). */
+    /* Bytes of a page with PHYS_CODE changed (CPU store, DMA, debugger). `len` 0: a store that changed nothing. */
     void (*code_written)(void *arg, struct phys_block *block, uint64_t offset, uint32_t len);
     void *code_written_arg;
 };

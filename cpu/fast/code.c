@@ -236,7 +236,7 @@ void fast_code_written(void *cpu, struct phys_block *block, uint64_t offset, uin
     for (struct code_page **at = &f->hash[hash_of(c, block, page)]; *at;) {
         struct code_page *pg = *at;
         bool here = pg->block == block && pg->offset == page;
-        if (here && is_covered(pg, from, from + len)) {
+        if (here && len && is_covered(pg, from, from + len)) {
             *at = pg->next;
             kill_page(f, pg);
             killed = true;

@@ -311,11 +311,17 @@ static void writes_to_code_pages_are_told_by_page(void **state)
     f->ram->flags[3] |= PHYS_CODE;
     phys_write(f->p, 0x1000, 0, 4);
     assert_int_equal(f->code_calls, 0);
-    phys_write(f->p, 0x2010, 0, 2);
+    phys_write(f->p, 0x2010, 0x1200, 2);
     assert_int_equal(f->code_calls, 1);
     assert_ptr_equal(f->code[0].block, f->ram);
     assert_int_equal(f->code[0].offset, 0x2010);
     assert_int_equal(f->code[0].len, 2);
+    phys_write(f->p, 0x2011, 0xff12, 1); /* what is there */
+    phys_write(f->p, 0x2011, 0x13, 1);
+    assert_int_equal(f->code_calls, 3);
+    assert_int_equal(f->code[1].offset, 0x2011);
+    assert_int_equal(f->code[1].len, 0);
+    assert_int_equal(f->code[2].len, 1);
     f->code_calls = 0;
     phys_touch(f->p, f->ram, 0x1ff0, 0x3000); /* pages 1 to 4 */
     assert_int_equal(f->code_calls, 2);
