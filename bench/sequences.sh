@@ -1,7 +1,7 @@
 #!/bin/bash
 # Chooses the sequences of the fast core anew: records what programs execute and writes cpu/fast/sequences.def.
 # Usage: sequences.sh [BUILD] (or make sequences). Environment:
-#   SEQUENCES=5000             how many
+#   SEQUENCES=6000             how many
 #   PROGRAMS="boot lua"        only these (default: all)
 #   WITHOUT="compile"          programs that are measured, but not chosen for
 #   STRETCHES=N                how many stretches of each are recorded at most (default: as in the table below)
@@ -30,8 +30,8 @@ mkdir -p "$records"
 table() {
     cat <<'END'
 boot      7.5  65  100
-compile   9    110 50   cc1 -quiet -fpreprocessed -O1 -w /data/big.c -o /tmp/big.s
-compile2  1.5  45  200  cc1 -quiet -fpreprocessed -O2 -w /data/big.c -o /tmp/big.s
+compile   20   110 50   cc1 -quiet -fpreprocessed -O1 -w /data/big.c -o /tmp/big.s
+compile2  3    45  200  cc1 -quiet -fpreprocessed -O2 -w /data/big.c -o /tmp/big.s
 fork      8    40  50   n=0; while [ $n -lt 500000 ]; do /bin/busybox true; n=$((n+1)); done
 sh        2.25 20  50   i=0; while [ $i -lt 3000000 ]; do i=$((i+1)); case $i in 3000000) echo loop=$i;; esac; done
 lua       2.25 40  50   lua /data/mix.lua 400
@@ -75,5 +75,5 @@ while read -r name weight stretches millions command; do
 done < <(table)
 [ ${#arguments[@]} -gt 0 ] || die "no such program; there are: $(table | awk '{ printf " %s", $1 }')"
 
-"$build/sequences" choose "${SEQUENCES:-5000}" "$records/sequences.def" "${arguments[@]}" || die "nothing was chosen"
+"$build/sequences" choose "${SEQUENCES:-6000}" "$records/sequences.def" "${arguments[@]}" || die "nothing was chosen"
 cat "$records/sequences.def" >"$out" || die "$out cannot be written"
