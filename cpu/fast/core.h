@@ -543,14 +543,19 @@ INLINE void return_push(struct fast *f, uint32_t lin, struct slot *to)
 
 /* CALL pushes; `next` is the slot behind it. Near the charge is signed: the target may lie within a run. */
 #define CALL_CHARGE (int16_t)i->b
-#define PUSH_RETURN_FLAT(next, OTHERWISE) \
-    uint32_t return_ = PAGE_BASE + (i->b >> 16), esp_ = REG32(REG_ESP) - 4; \
+#define PUSH_RETURN_AT(top, esp, next) \
+    do { \
+        uint32_t return_ = PAGE_BASE + (i->b >> 16); \
+        store32((top), return_); \
+        GPR(REG_ESP) = (esp); \
+        return_push(c->fast, return_, (next)); \
+    } while (0)
+#define PUSH_RETURN_FLAT(next) \
+    uint32_t esp_ = REG32(REG_ESP) - 4; \
     uint8_t *top_; \
     if (UNLIKELY(!fast_host(TL + MMU_PAGES, esp_, 4, &top_))) \
-        OTHERWISE; \
-    store32(top_, return_); \
-    GPR(REG_ESP) = esp_; \
-    return_push(c->fast, return_, next)
+        SLOW; \
+    PUSH_RETURN_AT(top_, esp_, next)
 
 /* To `target` by the return stack. */
 #define JUMP_RETURN(target, charge) \

@@ -47,14 +47,14 @@ HANDLER(far_any)
 /* CALL */
 HANDLER(call_flat)
 {
-    PUSH_RETURN_FLAT(i + 1, SLOW);
+    PUSH_RETURN_FLAT(i + 1);
     JUMP_NEAR(CALL_CHARGE);
 }
 
 HANDLER(call_far_flat)
 {
     uint32_t target = PAGE_BASE + i->a;
-    PUSH_RETURN_FLAT(i + 2, SLOW);
+    PUSH_RETURN_FLAT(i + 2);
     JUMP_LINKED(target, CALL_CHARGE);
 }
 
@@ -167,7 +167,7 @@ fast_handler *const fast_jump_table[J_COUNT] = {
     HANDLER(call_##F##_flat) \
     { \
         GET; \
-        PUSH_RETURN_FLAT(i + 1 + LINKS, SLOW); \
+        PUSH_RETURN_FLAT(i + 1 + LINKS); \
         JUMP_INDIRECT(target, CALL_CHARGE); \
     }
 JMP_CALL_FLAT(r, uint32_t target = reg32(c, i->d))

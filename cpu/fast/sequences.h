@@ -17,7 +17,12 @@ const struct fast_sequences TABLE = {NULL, 0};
 #define EACH_7(X, a, ...) X(a) EACH_6(X, __VA_ARGS__)
 #define EACH_8(X, a, ...) X(a) EACH_7(X, __VA_ARGS__)
 
-#define DO_STEP(step) STEP_##step
+#define DO_STEP(step) \
+    STEP_##step \
+    if (STEP_SETS_ESP(KEY_##step)) \
+        stack.left = 0;
+#define PUSHES(step) +STEP_PUSHES(KEY_##step)
+#define POPS(step) +STEP_POPS(KEY_##step)
 #define STEP_NUMBER(step) KEY_##step,
 #define HANDLER_NAME PASTE(sequence_, __LINE__)
 
@@ -25,7 +30,8 @@ const struct fast_sequences TABLE = {NULL, 0};
     HANDLER(HANDLER_NAME) \
     { \
         struct known known = {KNOWN_WORDS, 0, 0}; \
-        (void)known; \
+        struct stack_steps stack = {.pushes = 0 EACH_##n(PUSHES, __VA_ARGS__), .pops = 0 EACH_##n(POPS, __VA_ARGS__)}; \
+        (void)known, (void)stack; \
         EACH_##n(DO_STEP, __VA_ARGS__) \
         ADVANCE(0); \
         DISPATCH; \

@@ -86,6 +86,40 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
     uint8_t *p; \
     if (UNLIKELY(!fast_host(TL + MMU_PAGES, (ea), (size), &p))) GENERAL
 
+/* The stack in a sequence: one look-up serves pushes, or pops, in a row, with other steps between that leave ESP alone.
+ * Where they do not fit in the page, the general handlers do them one by one. All but `entry` are constants. */
+struct stack_steps {
+    unsigned pushes, pops; /* to come in the sequence */
+    unsigned left;         /* bytes looked up and not used yet */
+    bool up;               /* by pops */
+    uint64_t entry;        /* of the TLB map */
+};
+
+INLINE bool stack_host(const uint64_t *map, struct stack_steps *s, bool up, uint32_t l, uint8_t **p)
+{
+    unsigned steps = up ? s->pops-- : s->pushes--;
+    if (s->left == 0 || s->up != up) {
+        uint32_t lowest = up ? l : l - 4 * (steps - 1);
+        s->left = 0;
+        if (steps == 1)
+            return fast_host(map, l, 4, p);
+        s->entry = map[lowest >> PHYS_PAGE_SHIFT];
+        s->left = 4 * steps;
+        s->up = up;
+        if (UNLIKELY(!(s->entry & MMU_VALID)) || UNLIKELY((lowest & (FAST_PAGE - 1)) > FAST_PAGE - 4 * steps))
+            return false;
+    }
+    s->left -= 4;
+    *p = mmu_entry_host(s->entry, l);
+    return true;
+}
+#define FOR_PUSH(esp) \
+    uint8_t *p; \
+    if (UNLIKELY(!stack_host(TL + MMU_PAGES, &stack, false, (esp), &p))) GENERAL
+#define FOR_POP(esp) \
+    uint8_t *p; \
+    if (UNLIKELY(!stack_host(TL, &stack, true, (esp), &p))) GENERAL
+
 #define EA_SCALED(B, X, scale) (V_##B + V_##X * (scale) + i->a)
 
 /* --- operations ------------------------------------------------------------------------------ */
@@ -240,7 +274,7 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define PUSHED(v_) \
     { \
         uint32_t v = (v_), esp = V_ESP - 4; \
-        FOR_WRITE(esp, 4); \
+        FOR_PUSH(esp); \
         store32(p, v); \
         SET(ESP, esp); \
     } \
@@ -259,7 +293,7 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_POP_R(D) \
     { \
         uint32_t esp = V_ESP; \
-        FOR_READ(esp, 4); \
+        FOR_POP(esp); \
         SET(ESP, esp + 4); \
         SET(D, load_le32(p)); \
     } \
@@ -267,7 +301,8 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_LEAVE \
     { \
         uint32_t ebp = V_EBP; \
-        FOR_READ(ebp, 4); \
+        stack.left = 0; \
+        FOR_POP(ebp); \
         SET(ESP, ebp + 4); \
         SET(EBP, load_le32(p)); \
     } \
@@ -282,19 +317,22 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_JMP_FAR JUMP_LINKED(PAGE_BASE + i->a, (int32_t)i->b);
 #define STEP_CALL \
     { \
-        PUSH_RETURN_FLAT(i + 1, GENERAL); \
+        uint32_t esp = V_ESP - 4; \
+        FOR_PUSH(esp); \
+        PUSH_RETURN_AT(p, esp, i + 1); \
         JUMP_NEAR(CALL_CHARGE); \
     }
 #define STEP_CALL_FAR \
     { \
-        uint32_t target = PAGE_BASE + i->a; \
-        PUSH_RETURN_FLAT(i + 2, GENERAL); \
+        uint32_t target = PAGE_BASE + i->a, esp = V_ESP - 4; \
+        FOR_PUSH(esp); \
+        PUSH_RETURN_AT(p, esp, i + 2); \
         JUMP_LINKED(target, CALL_CHARGE); \
     }
 #define STEP_RET \
     { \
         uint32_t esp = V_ESP; \
-        FOR_READ(esp, 4); \
+        FOR_POP(esp); \
         uint32_t target = load32(p); \
         SET(ESP, esp + 4 + i->a); \
         JUMP_RETURN(target, (int32_t)i->b); \
@@ -306,6 +344,11 @@ INLINE bool step_holds(unsigned cc, struct known k, uint64_t fr, uint64_t fx)
 #define STEP_KEY(op, form, size, reg, base, index, cc, flag) \
     ((uint32_t)(op) | (uint32_t)(form) << 8 | (uint32_t)(size) / 2 << 12 | (uint32_t)(reg) << 14 | (uint32_t)(base) << 18 | \
      (uint32_t)(index) << 22 | (uint32_t)(cc) << 26 | (uint32_t)(flag) << 30)
+/* What a step does with the stack, by its key: registers that are named first may be destinations. */
+#define STEP_OP(key) ((key) & 0xff)
+#define STEP_PUSHES(key) (STEP_OP(key) == OP_PUSH || STEP_OP(key) == OP_CALL)
+#define STEP_POPS(key) (STEP_OP(key) == OP_POP || STEP_OP(key) == OP_RET || STEP_OP(key) == OP_LEAVE)
+#define STEP_SETS_ESP(key) (((key) >> 14 & 15) == REG_ESP && STEP_OP(key) != OP_PUSH)
 #define KEY_RR(op, z, D, S) STEP_KEY(OP_##op, FORM_RR, z, NUM_##D, NUM_##S, 0, 0, 0)
 #define KEY_RI(op, z, D) STEP_KEY(OP_##op, FORM_RI, z, NUM_##D, 0, 0, 0, 0)
 #define KEY_RM(op, z, D, B) STEP_KEY(OP_##op, FORM_RM, z, NUM_##D, NUM_##B, REG_NONE, 0, 0)
