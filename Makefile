@@ -57,7 +57,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 $(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
 
 # Thousands of handlers from a few macros: lines are enough to find one, and each program takes 20 MB instead of 50.
-$(BUILD)/obj/cpu/fast/%.o: private CFLAGS += -g1
+$(BUILD)/obj/cpu/fast/%.o: private CFLAGS += -g1 $(HANDLER_CFLAGS)
 
 # Where every narrowing must be written down.
 $(BUILD)/obj/cpu/%.o $(BUILD)/obj/mmu/%.o $(BUILD)/obj/disk/%.o: private CFLAGS += -Wconversion -Wno-sign-conversion
