@@ -1,7 +1,7 @@
 #!/bin/bash
 # Chooses the sequences of the fast core anew: records what programs execute and writes cpu/fast/sequences.def.
 # Usage: sequences.sh [BUILD] (or make sequences). Environment:
-#   SEQUENCES=6000             how many
+#   SEQUENCES=12000            how many
 #   PROGRAMS="boot lua"        only these (default: all)
 #   WITHOUT="compile"          programs that are measured, but not chosen for
 #   STRETCHES=N                how many stretches of each are recorded at most (default: as in the table below)
@@ -75,5 +75,5 @@ while read -r name weight stretches millions command; do
 done < <(table)
 [ ${#arguments[@]} -gt 0 ] || die "no such program; there are: $(table | awk '{ printf " %s", $1 }')"
 
-"$build/sequences" choose "${SEQUENCES:-6000}" "$records/sequences.def" "${arguments[@]}" || die "nothing was chosen"
+"$build/sequences" choose "${SEQUENCES:-12000}" "$records/sequences.def" "${arguments[@]}" || die "nothing was chosen"
 cat "$records/sequences.def" >"$out" || die "$out cannot be written"

@@ -6,7 +6,7 @@
 #include "cpu/fast/sequence.h"
 #include "cpu/fast/steps.h"
 
-enum { INDEX_SIZE = 1 << 16, ROOT = 1, INDEX_LIMIT = INDEX_SIZE / 4 * 3 /* look-ups end at free places */ };
+enum { INDEX_BITS = 17, INDEX_SIZE = 1 << INDEX_BITS, ROOT = 1, INDEX_LIMIT = INDEX_SIZE / 4 * 3 /* look-ups end at free places */ };
 
 const struct fast_sequences *const fast_sequences[SEQUENCE_PARTS] = {
     &fast_sequences_0, &fast_sequences_1, &fast_sequences_2, &fast_sequences_3,
@@ -27,7 +27,7 @@ struct sequence_index {
 
 static uint32_t place(const struct sequence_index *x, uint32_t parent, uint32_t key)
 {
-    uint32_t h = (uint32_t)(((uint64_t)parent << 32 | key) * 0x9e3779b97f4a7c15ull >> 48);
+    uint32_t h = (uint32_t)(((uint64_t)parent << 32 | key) * 0x9e3779b97f4a7c15ull >> (64 - INDEX_BITS));
     while (x->node[h].parent && (x->node[h].parent != parent || x->node[h].key != key))
         h = (h + 1) % INDEX_SIZE;
     return h;
@@ -37,7 +37,7 @@ static void add(struct sequence_index *x, const struct fast_sequence *s)
 {
     uint32_t parent = ROOT, h = 0;
     if (x->last + SEQUENCE_STEPS > INDEX_LIMIT)
-        return; /* so long a list needs a greater INDEX_SIZE */
+        return; /* so long a list needs greater INDEX_BITS */
     for (unsigned k = 0; k < SEQUENCE_STEPS && s->key[k]; k++) {
         h = place(x, parent, s->key[k]);
         if (!x->node[h].parent)
