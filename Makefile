@@ -56,7 +56,7 @@ export RETRACE_SLOW ?= $(if $(SLOW_BUILD),20,1)
 # Host arithmetic that must be IEEE 754's: no product and sum in one rounding (aarch64, s390x).
 $(BUILD)/obj/cpu/fast/sse_float.o: private CFLAGS += -ffp-contract=off
 
-# Thousands of handlers from a few macros: lines are enough to find one, and each program takes 20 MB instead of 50.
+# Thousands of handlers from a few macros: lines are enough to find one, and programs are less than half as large.
 $(BUILD)/obj/cpu/fast/%.o: private CFLAGS += -g1 $(HANDLER_CFLAGS)
 
 # Where every narrowing must be written down.
