@@ -91,10 +91,18 @@ void op_movtoseg(struct cpu *c, const struct insn *i)
     load_seg_operand(c, i->dst, operand16(c, i));
 }
 
-/* PUSH Sreg -- 06, 0E, 16, 1E, 0F A0, 0F A8. A dword push is zero-extended. */
+/* A selector on the stack has two bytes, however far (E)SP moves; on the Pentium those that (E)SP moves (SDM 3B 22.31.1). */
+static unsigned selector_size(const struct cpu *c, const struct insn *i)
+{
+    return c->model.level == CPU_PENTIUM ? far_size(i) : 2;
+}
+
+/* PUSH Sreg -- 06, 0E, 16, 1E, 0F A0, 0F A8. */
 void op_pushseg(struct cpu *c, const struct insn *i)
 {
-    stack_push(c, far_size(i), c->st.seg[i->dst].selector);
+    uint32_t sp = stack_pointer(c) - far_size(i);
+    mem_write(c, SEG_SS, stack32(c) ? sp : sp & 0xffff, selector_size(c, i), c->st.seg[i->dst].selector);
+    stack_set_pointer(c, sp);
 }
 
 /* POP Sreg -- 07, 17, 1F, 0F A1, 0F A9. (E)SP moves by the old stack's width. */
@@ -102,7 +110,7 @@ void op_popseg(struct cpu *c, const struct insn *i)
 {
     uint32_t sp = stack_pointer(c) + far_size(i);
     bool wide = stack32(c);
-    uint16_t sel = (uint16_t)stack_peek(c, 0, far_size(i));
+    uint16_t sel = (uint16_t)stack_peek(c, 0, selector_size(c, i));
     load_seg_operand(c, i->dst, sel);
     if (wide)
         c->st.gpr[REG_ESP] = sp;

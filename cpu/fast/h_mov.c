@@ -219,7 +219,16 @@ fast_handler *const fast_cmpxchg8b_table[3] = {cmpxchg8b_m0, cmpxchg8b_m1, cmpxc
 
 HANDLER(push_r_flat) { PUSH_FLAT(reg32(c, i->d)); }
 HANDLER(push_i_flat) { PUSH_FLAT(i->b); }
-HANDLER(push_segment_flat) { PUSH_FLAT(c->st.seg[i->d].selector); }
+HANDLER(push_segment_flat) /* two bytes of the four: op_pushseg() */
+{
+    uint32_t esp = REG32(REG_ESP) - 4;
+    uint8_t *p;
+    if (UNLIKELY(!fast_host_write(c, TL, esp, 2, &p)))
+        SLOW;
+    store16(p, c->st.seg[i->d].selector);
+    GPR(REG_ESP) = esp;
+    NEXT;
+}
 HANDLER(pushf_flat)
 {
     uint32_t f = ((uint32_t)c->st.eflags & ~(uint32_t)(FLAGS_ARITH | FLAG_VM | FLAG_RF)) | FLAG_ONE | fl_arith(FR, FX);

@@ -303,7 +303,8 @@ bool fast_select(const struct cpu *c, const struct insn *o, enum fast_mode mode,
     case OP_PUSHF: return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHF_FLAT]);
     case OP_PUSHSEG:
         s->d = o->dst;
-        return mode == MODE_FLAT && o->size == 4 && set(s, fast_simple_table[S_PUSHSEG_FLAT]);
+        return mode == MODE_FLAT && o->size == 4 && c->model.level != CPU_PENTIUM &&
+               set(s, fast_simple_table[S_PUSHSEG_FLAT]);
     case OP_LAHF: return set(s, fast_simple_table[S_LAHF]);
     case OP_SAHF: return set(s, fast_simple_table[S_SAHF]);
     default: return select_simple(o, s);

@@ -969,6 +969,31 @@ static void arpl_raises_the_rpl_to_the_callers(void **state)
 }
 
 /* SDM 2A ARPL: the destination is written only where its RPL is the lower one. */
+/* SDM 3B 22.31.1: PUSH and POP of a selector with 32 bits write and read two bytes, the Pentium's four. */
+static void a_selector_on_the_stack_has_two_bytes_but_on_the_pentium(void **state)
+{
+    struct fixture *f = *state;
+    for (int pentium = 0; pentium < 2; pentium++) {
+        f->cpu.model.level = pentium ? CPU_PENTIUM : CPU_P6;
+        enter_protected(f, 0);
+        put32(f, STACK0 - 4, 0xaaaaaaaa);
+        CODE_BYTES(f, "\x1e\x07"); /* push ds; pop es */
+        steps(f, 1);
+        assert_int_equal(reg(f, REG_ESP), STACK0 - 4);
+        assert_int_equal(get32(f, STACK0 - 4), (pentium ? 0 : 0xaaaa0000) | DATA0);
+        f->cpu.st.seg[SEG_SS].limit = STACK0 - 3;
+        load_cache(&f->cpu, SEG_ES, 0, 0, 0, 0);
+        cpu_state_changed(&f->cpu);
+        steps(f, 1);
+        if (pentium) {
+            assert_fault(f, VEC_SS, 0, CODE + 1);
+            continue;
+        }
+        assert_int_equal(f->cpu.st.seg[SEG_ES].selector, DATA0);
+        assert_int_equal(reg(f, REG_ESP), STACK0);
+    }
+}
+
 static void arpl_writes_only_what_it_changes(void **state)
 {
     struct fixture *f = *state;
@@ -1165,6 +1190,7 @@ int main(void)
         T(privileged_instructions_are_gp_at_level_3),
         T(selectors_are_queried_without_faults),
         T(arpl_raises_the_rpl_to_the_callers),
+        T(a_selector_on_the_stack_has_two_bytes_but_on_the_pentium),
         T(arpl_writes_only_what_it_changes),
         T(clflush_takes_an_execute_only_segment),
         T(misaligned_implicit_and_x87_operands_are_ac_in_ring_3),

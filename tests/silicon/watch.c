@@ -33,7 +33,7 @@ void watch_begin(struct watch *w, struct silicon_case *in, struct guest_verdict 
 {
     w->in = in;
     w->v = v;
-    w->env_stored = false;
+    w->unknown_stored = false;
     w->nsteps = 0;
     in->nmask = 0;
 }
@@ -123,7 +123,8 @@ static bool is_agreed_ud(const struct watch *w)
     if (i->flags & INSN_LOCK)
         return optable_first(i->opcode, w->c->model.level, w->c->model.features) != NULL && !i->rep;
     switch (i->opcode) {
-    case 0x8c: case 0x8d: case 0x8e: case 0xc6: return true;
+    case 0x8c: case 0x8d: case 0x8e: return true;
+    case 0xc6: return i->modrm != 0xf8; /* XABORT */
     case 0xc7: case 0xff: return reg == 7 ? i->modrm < 0xc0 || i->opcode == 0xff : true;
     case 0xfe: return true;
     case 0x0f0b: case 0x0faa: case 0x0fba: return i->rep == 0;
@@ -222,12 +223,12 @@ static bool masked_store_faults(const struct watch *w)
     return !work_offset((uint32_t)s->base + to, len, &at) || at >= WORK_READONLY - 16;
 }
 
-/* MOVUPS, MOVUPD, MOVDQU of an operand that is aligned on 8 bytes and not on 16. */
-static bool is_half_aligned(const struct watch *w)
+/* MOVUPS, MOVUPD, MOVDQU of an operand that is not aligned on 16 bytes. */
+static bool is_misaligned_move(const struct watch *w)
 {
     const struct insn *i = &w->insn;
     bool wide = i->opcode == 0x0f10 || i->opcode == 0x0f11 ? !i->rep : i->opcode == 0x0f6f || i->opcode == 0x0f7f;
-    return wide && i->modrm < 0xc0 && (operand_address(w) & 15) == 8;
+    return wide && i->modrm < 0xc0 && (operand_address(w) & 15) != 0;
 }
 
 /* Enters MMX state on Intel's processors only. */
@@ -250,8 +251,8 @@ static const char *refuse_sse(const struct watch *w)
         return "CVTPI2PS from memory with an x87 exception pending: whether the x87 is entered";
     if (i->opcode == 0x0ff7 && masked_store_faults(w))
         return "MASKMOVQ, MASKMOVDQU: which bytes are looked at";
-    if ((w->c->st.eflags & FLAG_AC) && is_half_aligned(w))
-        return "MOVUPS, MOVDQU aligned on 8 bytes: whether that is #AC";
+    if ((w->c->st.eflags & FLAG_AC) && is_misaligned_move(w))
+        return "MOVUPS, MOVDQU misaligned: whether that is #AC";
     return NULL;
 }
 
@@ -287,6 +288,16 @@ static bool pops_later_flags(const struct watch *w)
 static bool is_own_cr(const struct watch *w, unsigned cr)
 {
     return cr == 1 || cr > 4 || (cr == 4 && w->c->model.level == CPU_386);
+}
+
+/* More than 15 bytes. */
+static const char *refuse_too_long(const struct watch *w)
+{
+    switch (w->insn.opcode) {
+    case 0x0fb9: return "UD1: whether it has ModRM";
+    case 0x0f24: case 0x0f26: return "test registers";
+    default: return AT_CODE + 2 * PAGE - w->at < 2 * sizeof(w->bytes) ? "too long an instruction at the end of the code" : NULL;
+    }
 }
 
 static const char *refuse_system(const struct watch *w)
@@ -326,7 +337,7 @@ static const char *refuse_system(const struct watch *w)
         return sets_foreign_mxcsr(w, 24) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
     case OP_LDMXCSR: return sets_foreign_mxcsr(w, 0) ? "MXCSR.MM, which only AMD has, or DAZ before SSE2" : NULL;
     case OP_SSE: return refuse_sse(w);
-    case OP_TOO_LONG: return i->opcode == 0x0fb9 ? "UD1: whether it has ModRM" : NULL;
+    case OP_TOO_LONG: return refuse_too_long(w);
     case OP_UD: return is_agreed_ud(w) ? NULL : "unknown opcode";
     default: return NULL;
     }
@@ -388,11 +399,26 @@ static void watch_environment(struct watch *w)
 {
     const struct insn *i = &w->insn;
     uint32_t ea = operand_address(w);
-    w->env_stored = true;
+    w->unknown_stored = true;
     if (i->size == 2)
         mask(w, ea + 6, 8);
     else
         mask(w, ea + 12, 16);
+}
+
+/* PUSH Sreg and POP Sreg with 32 bits: two bytes of the stack or four (SDM 3B 22.31.1). */
+static const char *watch_selector(struct watch *w)
+{
+    bool push = w->insn.op == OP_PUSHSEG;
+    uint32_t sp = (uint32_t)(w->c->st.gpr[REG_ESP] - 4) & (stack32(w->c) ? 0xffffffffu : 0xffff);
+    if (w->insn.size != 4)
+        return NULL;
+    if (push ? push_faults(w) : stack_missing(w, 1, 0))
+        return "PUSH Sreg, POP Sreg: two bytes or four";
+    w->unknown_stored |= push;
+    if (push)
+        mask(w, (uint32_t)w->c->st.seg[SEG_SS].base + sp + 2, 2);
+    return NULL;
 }
 
 /* The same pointers in FXSAVE's format, and MXCSR_MASK, which tells the processor. */
@@ -401,7 +427,7 @@ static void watch_fxsave(struct watch *w)
     uint32_t ea = operand_address(w);
     if (w->v->status_ignored)
         w->v->skip = "undefined status is read";
-    w->env_stored = true;
+    w->unknown_stored = true;
     mask(w, ea + 6, 18);
     mask(w, ea + 28, 4);
 }
@@ -495,8 +521,8 @@ static bool fetch(struct watch *w)
         return false;
     w->have_insn = decode(w->bytes, w->nbytes, code32(c) ? DECODE_CODE32 : 0, c->model.level, c->model.features,
                           &w->insn) != 0;
-    if (!w->have_insn && w->insn.opcode == 0x0fb9)
-        w->v->skip = "UD1: whether it has ModRM";
+    if (!w->have_insn && w->insn.op == OP_TOO_LONG)
+        w->v->skip = refuse_too_long(w);
     else if (!w->have_insn && (w->insn.op == OP_UD || w->insn.opcode == 0x0f24 || w->insn.opcode == 0x0f26))
         w->v->skip = "#UD at the end of the code";
     return w->have_insn;
@@ -545,6 +571,7 @@ void watch_before(struct watch *w)
     struct cpu *c = w->c;
     uint32_t eip = (uint32_t)c->st.eip;
     w->have_insn = false;
+    w->esp = (uint32_t)c->st.gpr[REG_ESP];
     if ((uint32_t)c->st.seg[SEG_CS].base + eip - AT_HELPER < HELPER_SIZE && eip != AT_EXIT) {
         w->v->skip = "jumps into the helper";
         return;
@@ -560,8 +587,8 @@ void watch_before(struct watch *w)
         w->v->skip = refuse_prefixes(w, e);
     if (!w->v->skip && (flags_read(&w->insn) & w->v->flags_ignored))
         w->v->skip = "undefined flags are read";
-    if (!w->v->skip && w->env_stored && !is_exit_jump(w))
-        w->v->skip = "x87 environment before the end";
+    if (!w->v->skip && w->unknown_stored && !is_exit_jump(w))
+        w->v->skip = "x87 environment or pushed selector before the end";
     if (!w->v->skip && w->insn.op == OP_ESC)
         w->v->skip = watch_esc(w);
     if (!w->v->skip && w->v->mmx_ignored && uses_x87(&w->insn))
@@ -572,6 +599,8 @@ void watch_before(struct watch *w)
         w->v->skip = "x87 after an approximate result";
     if (!w->v->skip && w->insn.op == OP_FXSAVE)
         watch_fxsave(w);
+    if (!w->v->skip && (w->insn.op == OP_PUSHSEG || w->insn.op == OP_POPSEG))
+        w->v->skip = watch_selector(w);
     if (!w->v->skip)
         flags_of(w, e);
 }
@@ -593,7 +622,7 @@ static bool has_many_words(const struct insn *i)
 static bool writes_much(const struct insn *i)
 {
     switch (i->op) {
-    case OP_PUSHA: case OP_ENTER: case OP_CALLF: case OP_CALLFI: case OP_FXSAVE: return true;
+    case OP_PUSHA: case OP_ENTER: case OP_CALL: case OP_CALLI: case OP_CALLF: case OP_CALLFI: case OP_FXSAVE: return true;
     case OP_ESC: return i->modrm < 0xc0;
     default: return false;
     }
@@ -617,12 +646,12 @@ static bool has_null_selector(const struct cpu *c)
     return false;
 }
 
-/* Processors go on with what they have fetched. */
+/* Processors go on with what they have fetched, or do not. */
 static bool rep_overwrote_itself(const struct watch *w)
 {
     uint8_t now[sizeof(w->bytes)];
-    return w->insn.rep && w->c->st.eip == w->eip && cpu_peek(w->c, w->at, now, w->nbytes) &&
-           memcmp(now, w->bytes, w->nbytes) != 0;
+    unsigned len = w->c->st.eip == w->eip ? w->nbytes : w->insn.len;
+    return w->insn.rep && cpu_peek(w->c, w->at, now, len) && memcmp(now, w->bytes, len) != 0;
 }
 
 /* RCPPS, RSQRTPS and their scalar forms: every maker has tables of its own. */
@@ -640,6 +669,39 @@ static void after_sse(struct watch *w, unsigned vector)
         w->v->xmm_near |= approximate_lanes(i);
     if ((vector == VEC_XM && may_enter_mmx(i)) || (vector == VECTOR_NONE && is_cvtpi2ps_of_memory(i)))
         w->v->mmx_ignored = true;
+}
+
+/* FST, FIST, FBSTP to memory; not the state. */
+static bool stores_a_number(const struct insn *i)
+{
+    unsigned reg = i->modrm >> 3 & 7;
+    if (i->op != OP_ESC || i->modrm >= 0xc0)
+        return false;
+    return reg == 2 || reg == 3 || (reg == 7 && (i->opcode == 0xdb || i->opcode == 0xdf)) || (reg == 6 && i->opcode == 0xdf);
+}
+
+/* An operand across the end of the 4 GiB: beyond a limit of 4 GiB or not (SDM 3A 5.3). */
+static bool is_at_the_end(const struct watch *w)
+{
+    enum { NEAR = 512 };
+    const uint64_t *gpr = w->c->st.gpr;
+    return accessed_address(w) + NEAR < NEAR || (uint32_t)gpr[REG_ESI] + NEAR < NEAR || w->esp + NEAR < 2 * NEAR ||
+           ((w->insn.op == OP_ENTER || w->insn.op == OP_LEAVE) && (uint32_t)gpr[REG_EBP] + NEAR < 2 * NEAR);
+}
+
+/* Faults that processors find in another order, or not at all. */
+static const char *disputed_fault(const struct watch *w, unsigned vector)
+{
+    const struct insn *i = &w->insn;
+    if (vector < VEC_SS || vector > VEC_AC)
+        return NULL;
+    if (stores_a_number(i) && (~w->c->st.x87.control & FP_EXCEPTIONS))
+        return "x87 store that faults: whether an x87 exception comes first";
+    if (i->op == OP_CMPS && i->rep && i->size == 1)
+        return "REP CMPSB that faults: which operand first";
+    if (i->op == OP_BOUND)
+        return "BOUND: whether the upper bound is read";
+    return is_at_the_end(w) ? "operand across the end of the 4 GiB" : NULL;
 }
 
 void watch_after(struct watch *w)
@@ -663,6 +725,10 @@ void watch_after(struct watch *w)
         w->v->registers_ignored = w->insn.op == OP_POPA;
         w->v->memory_ignored = writes_much(&w->insn);
         w->v->address_ignored = has_many_words(&w->insn);
+        w->v->mmx_ignored |= w->insn.op == OP_MMX || w->insn.opcode == 0x0fe7; /* MOVNTQ */
+        if (w->insn.op == OP_CMPS || w->insn.op == OP_SCAS)
+            w->v->flags_ignored |= FLAGS_ARITH;
+        w->v->skip = rep_overwrote_itself(w) ? "REP overwrites itself" : disputed_fault(w, vector);
         return;
     }
     w->v->skip = rep_overwrote_itself(w) ? "REP overwrites itself" : odd_segments(c);

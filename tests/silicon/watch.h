@@ -25,11 +25,12 @@ struct watch {
     struct insn insn;  /* the instruction about to run */
     bool have_insn;
     uint32_t eip, at; /* where it is; linear */
+    uint32_t esp;     /* before it */
     uint8_t bytes[15];
     unsigned nbytes;
     struct watch_step step[WATCH_STEPS]; /* the first of the case */
     unsigned nsteps;
-    bool env_stored;   /* the last x87 pointers went to memory */
+    bool unknown_stored; /* x87 pointers or a selector's upper half went to memory */
     uint32_t flags_written, flags_undefined; /* by `insn`, if it completes */
 };
 
