@@ -968,7 +968,6 @@ static void arpl_raises_the_rpl_to_the_callers(void **state)
     assert_true(flags(f) & FLAG_ZF);
 }
 
-/* SDM 2A ARPL: the destination is written only where its RPL is the lower one. */
 /* SDM 3B 22.31.1: PUSH and POP of a selector with 32 bits write and read two bytes, the Pentium's four. */
 static void a_selector_on_the_stack_has_two_bytes_but_on_the_pentium(void **state)
 {
@@ -994,6 +993,7 @@ static void a_selector_on_the_stack_has_two_bytes_but_on_the_pentium(void **stat
     }
 }
 
+/* SDM 2A ARPL: the destination is written only where its RPL is the lower one. */
 static void arpl_writes_only_what_it_changes(void **state)
 {
     struct fixture *f = *state;

@@ -562,8 +562,9 @@ static uint32_t accessed_address(const struct watch *w)
 
 static void note_step(struct watch *w)
 {
+    w->address = accessed_address(w);
     if (w->nsteps < WATCH_STEPS)
-        w->step[w->nsteps++] = (struct watch_step){w->insn, accessed_address(w), VECTOR_NONE};
+        w->step[w->nsteps++] = (struct watch_step){w->insn, w->address, VECTOR_NONE};
 }
 
 void watch_before(struct watch *w)
@@ -671,11 +672,17 @@ static void after_sse(struct watch *w, unsigned vector)
         w->v->mmx_ignored = true;
 }
 
+/* MOVD, MOVQ, MOVNTQ from an MMX register. */
+static bool stores_mmx(const struct insn *i)
+{
+    return !(i->flags & INSN_OSIZE) && !i->rep && (i->opcode == 0x0f7e || i->opcode == 0x0f7f || i->opcode == 0x0fe7);
+}
+
 /* FST, FIST, FBSTP to memory; not the state. */
 static bool stores_a_number(const struct insn *i)
 {
     unsigned reg = i->modrm >> 3 & 7;
-    if (i->op != OP_ESC || i->modrm >= 0xc0)
+    if (i->op != OP_ESC || i->modrm >= 0xc0 || !(i->opcode & 1))
         return false;
     return reg == 2 || reg == 3 || (reg == 7 && (i->opcode == 0xdb || i->opcode == 0xdf)) || (reg == 6 && i->opcode == 0xdf);
 }
@@ -685,7 +692,7 @@ static bool is_at_the_end(const struct watch *w)
 {
     enum { NEAR = 512 };
     const uint64_t *gpr = w->c->st.gpr;
-    return accessed_address(w) + NEAR < NEAR || (uint32_t)gpr[REG_ESI] + NEAR < NEAR || w->esp + NEAR < 2 * NEAR ||
+    return w->address + NEAR < NEAR || (uint32_t)gpr[REG_ESI] + NEAR < NEAR || w->esp + NEAR < 2 * NEAR ||
            ((w->insn.op == OP_ENTER || w->insn.op == OP_LEAVE) && (uint32_t)gpr[REG_EBP] + NEAR < 2 * NEAR);
 }
 
@@ -725,8 +732,8 @@ void watch_after(struct watch *w)
         w->v->registers_ignored = w->insn.op == OP_POPA;
         w->v->memory_ignored = writes_much(&w->insn);
         w->v->address_ignored = has_many_words(&w->insn);
-        w->v->mmx_ignored |= w->insn.op == OP_MMX || w->insn.opcode == 0x0fe7; /* MOVNTQ */
-        if (w->insn.op == OP_CMPS || w->insn.op == OP_SCAS)
+        w->v->mmx_ignored |= stores_mmx(&w->insn);
+        if (w->insn.rep && (w->insn.op == OP_CMPS || w->insn.op == OP_SCAS))
             w->v->flags_ignored |= FLAGS_ARITH;
         w->v->skip = rep_overwrote_itself(w) ? "REP overwrites itself" : disputed_fault(w, vector);
         return;

@@ -25,7 +25,7 @@ struct watch {
     struct insn insn;  /* the instruction about to run */
     bool have_insn;
     uint32_t eip, at; /* where it is; linear */
-    uint32_t esp;     /* before it */
+    uint32_t esp, address; /* before it; linear, of its operand */
     uint8_t bytes[15];
     unsigned nbytes;
     struct watch_step step[WATCH_STEPS]; /* the first of the case */
