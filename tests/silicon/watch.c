@@ -711,6 +711,15 @@ static const char *disputed_fault(const struct watch *w, unsigned vector)
     return is_at_the_end(w) ? "operand across the end of the 4 GiB" : NULL;
 }
 
+/* Hosts that watch for these ("split locks") enter the kernel after them. */
+static bool locks_across_lines(const struct watch *w)
+{
+    enum { LINE = 64 };
+    const struct insn *i = &w->insn;
+    bool locks = (i->flags & INSN_LOCK) || i->op == OP_XCHG;
+    return locks && i->modrm < 0xc0 && (w->address & (LINE - 1)) + (i->op == OP_CMPXCHG8B ? 8 : i->size) > LINE;
+}
+
 void watch_after(struct watch *w)
 {
     struct cpu *c = w->c;
@@ -739,6 +748,8 @@ void watch_after(struct watch *w)
         return;
     }
     w->v->skip = rep_overwrote_itself(w) ? "REP overwrites itself" : odd_segments(c);
+    if (!w->v->skip && w->v->null_selector && locks_across_lines(w))
+        w->v->skip = "LOCK across lines with a null selector: whether the kernel is entered";
     if (w->insn.op == OP_ESC)
         after_esc(w);
 }
